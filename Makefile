@@ -1,0 +1,58 @@
+# Each target makes the virtual environment that it needs. PYTHON chooses the interpreter.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_FLAGS := -q --disable-pip-version-check -c constraints.txt
+NEEDS := pyproject.toml setup.py constraints.txt
+CORE := .venv-core-$(notdir $(PYTHON))
+DEMO := runs/demo
+
+.PHONY: demo test test-slow test-core check bench clean
+
+demo: $(VENV)/.ready
+	rm -rf $(DEMO)
+	$(BIN)/murk snapshot build tests/pages $(DEMO) --base-url https://vale.example/
+	$(BIN)/murk snapshot search $(DEMO) "when was the lighthouse lit" -k 3
+	$(BIN)/murk snapshot links $(DEMO) https://vale.example/index.html
+	$(BIN)/murk snapshot verify $(DEMO)
+
+test: $(VENV)/.ready
+	$(BIN)/pytest -m "not slow" -n 2
+
+test-slow: $(VENV)/.all
+	$(BIN)/pytest -m slow
+
+test-core: $(CORE)/.ready
+	$(CORE)/bin/pytest -m "not slow" -n 2 tests/envs
+
+check: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p murk.envs -p murk.rewards -p murk.rollout
+	$(BIN)/mypy tests
+
+bench: .venv-bench/.ready
+	for file in search_quality search_speed open_speed build_speed; do .venv-bench/bin/python tests/benchmarks/$$file.py || exit 1; done
+
+clean:
+	rm -rf .venv .venv-* runs build dist *.egg-info
+
+$(VENV)/.ready: $(NEEDS)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install $(PIP_FLAGS) -e ".[build,record,dev]"
+	touch $@
+
+$(VENV)/.all: $(VENV)/.ready
+	$(BIN)/pip install $(PIP_FLAGS) torch==2.13.0
+	$(BIN)/pip install $(PIP_FLAGS) -e ".[all,dev]"
+	touch $@
+
+$(CORE)/.ready: $(NEEDS)
+	$(PYTHON) -m venv $(CORE)
+	$(CORE)/bin/pip install $(PIP_FLAGS) -e ".[build,record,dev]"
+	touch $@
+
+.venv-bench/.ready: $(NEEDS) tests/benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install $(PIP_FLAGS) -r tests/benchmarks/requirements.txt -e ".[build]"
+	touch $@

@@ -1,0 +1,1 @@
+"""Configuration files of murk, composed by Hydra; this package holds no code."""

@@ -1,0 +1,1 @@
+"""murk's world and the agent's place in it."""

@@ -1,0 +1,229 @@
+"""The frozen records that travel between an agent's tools and the world: requests, responses, and where they stand.
+
+Every record is plain data: `encode` turns it into JSON values and `decode` back, and nothing else is ever stored.
+"""
+
+import json
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Protocol, Union, get_args, get_origin, get_type_hints
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Ask for pages about a query.
+
+    Attributes:
+        query: Words, with `"a phrase"`, `site:host` and `-word` as operators.
+        k: Number of hits wanted, at least 1. Not part of the key: more hits of one query are the same question.
+        shelf: `web` (all), `authority` (curated hosts) or `library` (long documents).
+    """
+
+    query: str
+    k: int = 10
+    shelf: str = "web"
+
+    @property
+    def key(self) -> str:
+        return canonical_json(["search", self.shelf, " ".join(self.query.casefold().split())])
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Ask for the text of a page, as it is in the newest capture or as it was at a date (`at`)."""
+
+    url: str
+    at: str | None = None
+
+    @property
+    def key(self) -> str:
+        return canonical_json(["open", self.url, self.at])
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Ask for the links of a page, newest capture or at a date."""
+
+    url: str
+    at: str | None = None
+
+    @property
+    def key(self) -> str:
+        return canonical_json(["links", self.url, self.at])
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Where in the episode a request stands.
+
+    Attributes:
+        tool: Name of the tool that asks.
+        step: Index of the step, from 0.
+        item: Position within a batch, from 0.
+        attempt: Number of earlier requests with the same key in this episode.
+        now: Simulated seconds since the episode began.
+    """
+
+    tool: str = ""
+    step: int = 0
+    item: int = 0
+    attempt: int = 0
+    now: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One search result.
+
+    Attributes:
+        score: Integer relevance; comparable within one answer only.
+        tier: Authority tier of the host, 1 the highest, 0 for hosts that are not curated.
+        page: Page number of the best passage in a long document, from 1; None for web pages.
+    """
+
+    url: str
+    title: str
+    snippet: str
+    date: str = ""
+    score: int = 0
+    tier: int = 0
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Search results, best first. `cost` is in simulated seconds."""
+
+    hits: tuple[Hit, ...]
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A capture of a page.
+
+    Attributes:
+        text: Readable, Markdown-like text.
+        date: When it was captured, `YYYY-MM-DD` or `YYYY-MM-DDThh:mm:ssZ`; empty where unknown.
+        captures: Dates of all captures of this URL, oldest first.
+        cost: Simulated seconds.
+    """
+
+    url: str
+    title: str
+    text: str
+    date: str = ""
+    captures: tuple[str, ...] = ()
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One hyperlink; `inside` tells whether the world holds its target."""
+
+    url: str
+    text: str = ""
+    inside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LinkList:
+    """The links of a page in the order of the page. `cost` is in simulated seconds."""
+
+    url: str
+    links: tuple[Link, ...]
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A request that the world refused or could not answer: a value, not an exception.
+
+    Attributes:
+        kind: `not_found`, `bad_request`, `timeout`, `refused`, `rate_limited`, `server_error`, `not_recorded`, ...
+        status: The HTTP status it would have, 0 where there was no answer at all.
+        message: What went wrong, in words for the agent.
+        retry_after: Simulated seconds after which asking again makes sense, if the world said so.
+        cost: Simulated seconds that the failing took.
+    """
+
+    kind: str
+    status: int
+    message: str
+    retry_after: float | None = None
+    cost: float = 0.0
+
+
+Request = Search | Open | Links
+Response = Hits | Page | LinkList | Failure
+
+
+class World(Protocol):
+    """Whatever answers requests: a snapshot, a recording, the live web, or any of them behind faults."""
+
+    def answer(self, request: Request, call: Call) -> Response:
+        """Answers one request; trouble of the simulated web is returned as a `Failure`, never raised."""
+        ...
+
+
+_TYPES: dict[str, type] = {t.__name__: t for t in (*get_args(Request), *get_args(Response), Call)}
+
+
+def canonical_json(value: Any) -> str:
+    """JSON text with sorted keys and no spaces: one byte sequence for one value."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def encode(record: Any) -> dict[str, Any]:
+    """Turns a record into JSON values, its type name under `type`."""
+    return {"type": type(record).__name__} | {f.name: _plain(getattr(record, f.name)) for f in fields(record)}
+
+
+def decode(data: Mapping[str, Any]) -> Any:
+    """Turns what `encode` made back into a record.
+
+    Raises:
+        ValueError: the data is not a known record, or a field is missing, unknown or of the wrong type.
+    """
+    kind = _TYPES.get(str(data.get("type"))) if isinstance(data, Mapping) else None
+    if kind is None:
+        raise ValueError(f"not a record: {str(data)[:80]}")
+    return _build(kind, {name: value for name, value in data.items() if name != "type"})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    return value
+
+
+def _build(kind: type, data: Any) -> Any:
+    if not isinstance(data, Mapping):
+        raise ValueError(f"a {kind.__name__} is a mapping, not {type(data).__name__}")
+    hints = get_type_hints(kind)
+    if unknown := sorted(set(data) - set(hints)):
+        raise ValueError(f"{kind.__name__} has no field {unknown[0]!r}")
+    try:
+        return kind(**{name: _convert(hints[name], value) for name, value in data.items()})
+    except TypeError as error:
+        raise ValueError(f"{kind.__name__}: {error}") from None
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        return None if value is None else _convert(get_args(hint)[0], value)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"expected a list, not {type(value).__name__}")
+        return tuple(_convert(get_args(hint)[0], item) for item in value)
+    if hasattr(hint, "__dataclass_fields__"):
+        return _build(hint, value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not hint:
+        raise ValueError(f"expected {hint.__name__}, not {type(value).__name__}")
+    return value

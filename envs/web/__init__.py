@@ -1,0 +1,1 @@
+"""The frozen web: building, reading, searching, recording and exporting snapshots."""

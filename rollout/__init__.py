@@ -1,0 +1,1 @@
+"""Rollouts: policies run in environments; and the command line."""

@@ -1,0 +1,35 @@
+"""The `murk` command. Each group of commands is imported only when it is used, so that the light ones start fast."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from murk.envs.errors import UsageError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit status: 0 done, 1 a check failed, 2 wrong use or input."""
+    parser = argparse.ArgumentParser(prog="murk", description="A gym for deep-research agents.", allow_abbrev=False)
+    groups = parser.add_subparsers(dest="group", required=True, metavar="COMMAND")
+    from murk.envs.web.cli import add_commands
+
+    add_commands(groups.add_parser("snapshot", help="build, search, check and export a frozen web"))
+    options = parser.parse_args(arguments)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except UsageError as error:
+        print(f"murk: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("murk: interrupted.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from murk.envs import records
+from murk.envs.records import Call, Failure, Hit, Hits, Link, LinkList, Links, Open, Page, Search
+
+EXAMPLES = [
+    Search("a  B", 5, "library"),
+    Open("https://a.example/", "2021"),
+    Links("https://a.example/"),
+    Hits((Hit("u", "t", "s", "2021-03-01", 12, 1, 3), Hit("v", "t", "s")), 1.0),
+    Page("u", "t", "text", "2021", ("2020", "2021"), 1.5),
+    LinkList("u", (Link("v", "there", True),), 0.5),
+    Failure("timeout", 0, "no answer", 3.0, 30.0),
+    Call("batch_web_surfer", 3, 1, 2, 40.5),
+]
+
+
+@pytest.mark.parametrize("record", EXAMPLES, ids=lambda r: type(r).__name__)
+def test_records_survive_json(record: object) -> None:
+    assert records.decode(json.loads(json.dumps(records.encode(record)))) == record
+
+
+def test_the_key_of_a_search_ignores_case_space_and_k() -> None:
+    assert Search("Old  Town", 5).key == Search("old town", 50).key
+    assert Search("old town").key != Search("old town", shelf="library").key
+    assert Open("u").key != Links("u").key != Open("u", "2021").key
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"type": "Nothing"},
+        {"type": "Search"},
+        {"type": "Search", "query": 3},
+        {"type": "Search", "query": "a", "more": 1},
+        {"type": "Hits", "hits": "abc"},
+        {"type": "Hits", "hits": [3]},
+        {"type": "Hits", "hits": [{"url": "u"}]},
+        {"type": "Search", "query": "a", "k": True},
+        {"type": ["Search"]},
+    ],
+)
+def test_what_is_no_record_is_refused(data: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        records.decode(data)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda s: st.lists(s) | st.dictionaries(st.text(), s)
+    )
+)
+def test_canonical_json_is_stable(value: object) -> None:
+    text = records.canonical_json(value)
+    assert records.canonical_json(json.loads(text)) == text
