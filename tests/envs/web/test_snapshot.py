@@ -97,7 +97,7 @@ def test_a_world_answers_and_never_raises(vale: Snapshot) -> None:
         (Search("x", 5, "cellar"), "bad_request"),
         (Links("x" * 100_000), "not_found"),
     ):
-        answer = vale.answer(request, call)  # type: ignore[arg-type]
+        answer = vale.answer(request, call)
         assert isinstance(answer, Failure)
         assert answer.kind == kind
         assert len(answer.message) < 500
