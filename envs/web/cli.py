@@ -166,7 +166,7 @@ def _search(args: argparse.Namespace) -> int:
         from murk.envs.web.dense import Reranker
         from murk.envs.web.embedders import embedder
 
-        options["rerank"] = Reranker(embedder(args.dense))
+        options["rerank"] = Reranker(embedder(args.dense, args.snapshot))
     snapshot = Snapshot.open(args.snapshot, authority=not args.no_authority, **options)
     started = time.perf_counter()
     try:

@@ -12,13 +12,16 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from common import DATA, ROOT, WIKISPEEDIA, WORK, table, versions
 
 HTML = Path("/usr/share/doc/python3/html")
+REPEATS = 3
 FACTBOOK = DATA / "factbook" / "pages.jsonl.gz"
+
+_Found = dict[str, float]
 
 
 def main() -> None:
@@ -36,45 +39,54 @@ def main() -> None:
     print(versions("murk-gym", "html-to-markdown", "numpy"))
     html = arguments.html.resolve() if arguments.html.is_dir() else FACTBOOK
     name = "a folder of HTML" if arguments.html.is_dir() else "the Factbook's HTML in JSONL"
-    builds = [("Wikispeedia, text in JSONL", WIKISPEEDIA), (name, html)]
-    rows = [[kind, n, *_row(_run("build", path, n))] for kind, path in builds for n in (1, 2)]
+    text = _measure([("build", WIKISPEEDIA, 1), ("build", WIKISPEEDIA, 2)], repeats=1)
+    jobs = [("convert", html, 1), ("extract", html, 1), ("build", html, 1), ("build", html, 2)]
+    convert, extract, *builds = _measure(jobs, repeats=REPEATS)
+    rows = [["Wikispeedia, text in JSONL", n, *_row(found)] for n, found in enumerate(text, 1)]
+    rows += [[name, n, *_row(found)] for n, found in enumerate(builds, 1)]
     head = ["source", "workers", "pages", "MB of text", "pages/s", "of it: reading s", "indexing s", "sealing s"]
     table("Builds", [*head, "peak MB: main", "a worker"], rows)
-    _limits(name, html)
+    _limits(name, convert, extract, builds)
 
 
-def _limits(name: str, html: Path) -> None:
-    found = {what: _run(what, html, 1) for what in ("convert", "extract")}
-    build = {n: _run("build", html, n) for n in (1, 2)}
-    rates = {
-        "html-to-markdown alone, its defaults": found["convert"]["pages"] / found["convert"]["seconds"],
-        "murk's extract: decoding, parser, cleaning, links": found["extract"]["pages"] / found["extract"]["seconds"],
-        "build, 1 worker: reading stage": build[1]["pages"] / build[1]["reading"],
-        "build, 2 workers: reading stage": build[2]["pages"] / build[2]["reading"],
-        "build, 1 worker: all": build[1]["pages"] / build[1]["seconds"],
-        "build, 2 workers: all": build[2]["pages"] / build[2]["seconds"],
+def _limits(name: str, convert: _Found, extract: _Found, builds: list[_Found]) -> None:
+    """Prints the rates beside the parser's."""
+    seconds = {
+        "html-to-markdown alone, its defaults": convert["seconds"],
+        "murk's extract: decoding, parser, cleaning, links": extract["seconds"],
     }
-    limit = next(iter(rates.values()))
-    rows = [[kind, f"{rate:,.0f}", f"{100 * rate / limit:.0f} %"] for kind, rate in rates.items()]
-    megabytes = found["convert"]["bytes"] / 1e6
-    table(f"The parser's limit: {name}, {megabytes:.1f} MB of HTML", ["", "pages/s", "of the parser alone"], rows)
+    for workers, build in enumerate(builds, 1):
+        seconds[f"build, {workers} worker(s), reading stage"] = build["reading"]
+        seconds[f"build, {workers} worker(s), all"] = build["seconds"]
+    rows = [
+        [kind, f"{convert['pages'] / taken:,.0f}", f"{100 * convert['seconds'] / taken:.0f} %"]
+        for kind, taken in seconds.items()
+    ]
+    title = f"The parser's limit: {name}, {convert['pages']:,.0f} pages, {convert['bytes'] / 1e6:.1f} MB"
+    table(title, ["", "pages/s", "of the parser alone"], rows)
 
 
-def _run(what: str, source: Path, workers: int) -> dict[str, Any]:
+def _measure(jobs: Sequence[tuple[str, Path, int]], repeats: int) -> list[_Found]:
+    """Runs all jobs in turn, several times; of each the run of median duration."""
+    runs = [[_run(*job) for job in jobs] for _ in range(repeats)]
+    return [sorted(found, key=lambda f: f["seconds"])[repeats // 2] for found in zip(*runs, strict=True)]
+
+
+def _run(what: str, source: Path, workers: int) -> _Found:
     command = [sys.executable, __file__, "--measure", what, str(source), str(workers)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=ROOT)
-    result: dict[str, Any] = json.loads(done.stdout)
+    result: _Found = json.loads(done.stdout)
     return result
 
 
-def _row(found: dict[str, Any]) -> list[str]:
+def _row(found: _Found) -> list[str]:
     seconds = [f"{found[name]:.1f}" for name in ("reading", "indexing", "sealing")]
     rate = f"{found['pages'] / found['seconds']:,.0f}"
     memory = [f"{found[name]:,.0f}" for name in ("main_mb", "worker_mb")]
-    return [f"{found['pages']:,}", f"{found['text_mb']:,.1f}", rate, *seconds, *memory]
+    return [f"{found['pages']:,.0f}", f"{found['text_mb']:,.1f}", rate, *seconds, *memory]
 
 
-def _build(source: Path, workers: int) -> dict[str, float]:
+def _build(source: Path, workers: int) -> _Found:
     from murk.envs.web.build import Options, build
 
     out = WORK / "build-speed"
@@ -98,7 +110,7 @@ def _build(source: Path, workers: int) -> dict[str, float]:
     }
 
 
-def _convert(source: Path, _workers: int) -> dict[str, float]:
+def _convert(source: Path, _workers: int) -> _Found:
     """The parser alone, on texts that are in memory."""
     from html_to_markdown import convert
 
@@ -110,7 +122,7 @@ def _convert(source: Path, _workers: int) -> dict[str, float]:
     return {"pages": len(pages), "seconds": seconds, "bytes": sum(len(page.encode()) for page in pages)}
 
 
-def _extract(source: Path, _workers: int) -> dict[str, float]:
+def _extract(source: Path, _workers: int) -> _Found:
     """What a worker does to a page, without the pipes."""
     from murk.envs.web.extract import extract
     from murk.envs.web.importers import Raw

@@ -159,6 +159,8 @@ def _pipeline(folder: Path) -> tuple[str, int]:
     pooling = settings.get("pooling_mode", _POOLINGS.get(modes[0], modes[0]) if len(modes) == 1 else modes)
     if pooling not in _POOLINGS.values():
         raise UsageError(f"{folder} pools by {pooling}; only {sorted(_POOLINGS.values())} are known.")
+    if prompt := _json(folder, "config_sentence_transformers.json", {}).get("default_prompt_name"):
+        raise UsageError(f"{folder} puts the prompt {prompt!r} before texts; prompts are not supported.")
     length = _json(folder, "sentence_bert_config.json", {}).get("max_seq_length")
     return str(pooling), int(length or _json(folder, "config.json").get("max_position_embeddings") or 512)
 

@@ -85,7 +85,7 @@ class StaticTable:
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of texts, float32 of shape (n, dim), each of length 1; 0 where no token is known."""
         out = np.zeros((len(texts), self.dim), np.float32)
-        for row, encoding in enumerate(self._tokenizer.encode_batch(list(texts), add_special_tokens=False)):
+        for row, encoding in enumerate(self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)):
             total = self.table[encoding.ids[:MAX_TOKENS]].sum(0, dtype=np.int64)
             # Integers until here, then operations that IEEE 754 rounds in one way only: equal on every processor.
             length = np.sqrt(np.float64((total * total).sum()))

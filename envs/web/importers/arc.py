@@ -29,7 +29,12 @@ class ArcImporter:
     def read(self, path: Path, limits: Limits) -> Iterator[Raw | Skip]:
         stream, problems = open_stream(path, limits)
         with stream:
-            yield from _records(stream, limits)
+            told = False
+            for item in _records(stream, limits):
+                told = True
+                yield item
+            if not told:
+                yield Skip("no-pages", "no record of a page")
         yield from problems
 
 
@@ -44,23 +49,24 @@ def _records(stream: io.BufferedReader, limits: Limits) -> Iterator[Raw | Skip]:
                 garbage = True
             continue
         garbage, found = False, True
-        url, length = match["url"].decode("utf-8", "replace"), match["length"]
-        described = url.startswith("filedesc:")
-        if not (length.isdigit() and len(length) < 19):
-            if not described:
-                yield Skip("bad-length", f"{length[:40]!r} {url[:200]}")
-            continue
-        block = read_block(stream, int(length), limits.record_bytes)
-        if described:
-            continue
-        if isinstance(block, Skip):
-            yield Skip(block.reason, f"{block.detail} {url[:200]}")
-        elif not url.startswith(("http:", "https:")):
-            yield Skip("bad-url", url[:200])
-        else:
-            yield _capture(url.replace(" ", "%20"), match["date"].decode(), block, limits)
-    if not found and not garbage:
-        yield Skip("no-pages", "no record of a page")
+        item = _record(match, stream, limits)
+        if item is not None:
+            yield item
+
+
+def _record(match: re.Match[bytes], stream: io.BufferedReader, limits: Limits) -> Raw | Skip | None:
+    url, length = match["url"].decode("utf-8", "replace"), match["length"]
+    described = url.startswith("filedesc:")
+    if not (length.isdigit() and len(length) < 19):
+        return None if described else Skip("bad-length", f"{length[:40]!r} {url[:200]}")
+    block = read_block(stream, int(length), limits.record_bytes)
+    if described:
+        return None
+    if isinstance(block, Skip):
+        return Skip(block.reason, f"{block.detail} {url[:200]}")
+    if not url.startswith(("http:", "https:")):
+        return Skip("bad-url", url[:200])
+    return _capture(url.replace(" ", "%20"), match["date"].decode(), block, limits)
 
 
 def _capture(url: str, date: str, block: bytes, limits: Limits) -> Raw | Skip:

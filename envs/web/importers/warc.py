@@ -54,11 +54,12 @@ def read_warc(stream: io.BufferedReader, limits: Limits) -> Iterator[Raw | Skip]
             yield Skip("bad-length", f"Content-Length {length[:40]!r}")
             continue
         block = read_block(stream, int(length), limits.record_bytes)
-        item = _capture(headers, block, limits)
+        ended = isinstance(block, Skip) and block.reason == "truncated"
+        item = _capture(headers, block, limits) or (block if isinstance(block, Skip) and ended else None)
         if item is not None:
             told = True
             yield item
-        if isinstance(block, Skip) and block.reason == "truncated":
+        if ended:
             return
     if not told and not garbage:
         yield Skip("no-pages", "no record of a page")

@@ -272,6 +272,10 @@ def test_models_that_cannot_be_loaded_safely_or_rightly_are_refused(tmp_path: Pa
         (tmp_path / str(i)).mkdir()
         with pytest.raises(UsageError, match=r"only \["):
             SentenceFolder(model_folder(tmp_path / str(i), modules, mode))
+    (tmp_path / "2").mkdir()
+    (model_folder(tmp_path / "2") / "config_sentence_transformers.json").write_text('{"default_prompt_name": "q"}')
+    with pytest.raises(UsageError, match="prompts are not supported"):
+        SentenceFolder(tmp_path / "2")
     with pytest.raises(UsageError, match=r"sha256 44136fa\w+, not 53aa5117"):
         MiniLM(tmp_path / "0")
 
@@ -403,8 +407,8 @@ def test_a_distilled_table_ranks_a_paraphrase_above_a_lexical_trap(minilm: MiniL
     table = distil(minilm, tmp_path / "table")
     assert StaticTable.open(tmp_path / "table").name == table.name
     assert table.dim == 256
-    trap = "Doctor Heart, a disco band, treats the crowd to a song called Disease."
-    right = "A physician cares for patients with cardiac illness, the disease of old age."
+    trap = "Doctor Heart, a disco band, treats the crowd to a song."
+    right = "A physician cares for patients with cardiac illness, which is disease of the heart."
     raws = [Raw(f"https://x.example/{n}", text, "text/plain") for n, text in (("trap", trap), ("right", right))]
     freeze(raws, tmp_path / "out", Options(workers=1, embedder=table))
     query = "doctor treats heart disease"

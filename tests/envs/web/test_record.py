@@ -198,7 +198,7 @@ def test_record_makes_a_snapshot(server: BadServer, tmp_path: Path) -> None:
     server.pages = {"/a": html("Alpha", "/b", "/c"), "/b": html("Beta"), "/secret": html("Secret")}
     server.api = {"results": [{"url": f"{server.url}{path}"} for path in ("/b", "/to?/a", "/gone", "/secret")]}
     urls = [f"{server.url}{path}" for path in ("/a", "/reset", "/drip-body", "/bomb")]
-    limits = FetchSettings(delay=0, timeout=0.5, retries=0, allow_private=True, max_bytes=1 << 20)
+    limits = FetchSettings(delay=0, timeout=3, retries=0, allow_private=True, max_bytes=1 << 20)
     report = recorded(urls, ["greek letters"], tmp_path / "out", engine=config(server), settings=limits, k=5)
     assert report.captures == 2
     wanted = {"unreachable": 1, "timeout": 1, "too_large": 1, "not_found": 1, "blocked_by_robots": 1}
