@@ -17,9 +17,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from murk.envs.errors import SnapshotError
 from murk.envs.web.authority import LIFT
 from murk.envs.web.columns import load_array
 from murk.envs.web.index import BOUNDS
+from murk.envs.web.pages import are_bounds
 from murk.envs.web.query import Query
 from murk.envs.web.urls import key64
 
@@ -63,7 +65,13 @@ class Index:
         self._pages = load_array(folder, "spans.page", np.int32)
         self._impacts = load_array(folder, "impacts", np.uint16)
         self.page_starts = load_array(folder, "pages.starts", np.int64)
-        self.count = int(self.page_starts[-1])
+        self.count = len(self._pages)
+        for name, starts, total in (
+            ("pages.starts", self.page_starts, self.count),
+            ("terms.starts", self._starts, len(self._passages)),
+        ):
+            if not are_bounds(starts, total):
+                raise SnapshotError(f"{name} of {folder} does not fit the other files: it is damaged.")
         self._lift = np.array([100 + LIFT[t] for t in range(4)], np.int64)
         self._tiers = tiers
         self._local = threading.local()
