@@ -15,7 +15,6 @@ section 3.4), in each passage the page's title counted `TITLE_WEIGHT` times and 
 """
 
 import json
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -25,28 +24,18 @@ from numpy.typing import NDArray
 
 from murk.envs.web.columns import Strings, load_array, new_array, save_array
 from murk.envs.web.pool import Guard, Lost, guarded_map
-from murk.envs.web.text import passages, words
+from murk.envs.web.search import BOUNDS
+from murk.envs.web.text import passages, without_targets, words
 from murk.envs.web.urls import key64, path_of
 
 K1 = 2.5
 B = 0.75
 TITLE_WEIGHT = 2
 MAX_IMPACT = 1023
-BOUNDS = (10, 50)
 CHUNK_BYTES = 4 << 20
 
-_LINK_TARGET = re.compile(r"\]\(<?https?://[^\s()]*(?:\([^\s()]*\)[^\s()]*)*>?\)")
 _Ints = NDArray[np.int64]
 _word_key = lru_cache(maxsize=1 << 20)(key64)
-
-
-def without_targets(text: str) -> str:
-    """Text with the targets of Markdown links left out: neither searched nor shown in snippets.
-
-    >>> without_targets("[capital](https://example.org/a_(b)) of it")
-    '[capital] of it'
-    """
-    return _LINK_TARGET.sub("]", text) if "](" in text else text
 
 
 def build_index(folder: Path, temporary: Path, newest: _Ints, workers: int) -> Iterator[int]:

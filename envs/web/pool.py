@@ -96,8 +96,8 @@ def guarded_map(
 
 def _start(function: str, guard: Guard) -> _Worker:
     ours, theirs = socket.socketpair()
-    command = [sys.executable, "-m", "murk.envs.web.pool", str(theirs.fileno()), function]
-    command += [str(guard.seconds), str(guard.memory)]
+    code = "from murk.envs.web.pool import serve; serve()"
+    command = [sys.executable, "-c", code, str(theirs.fileno()), function, str(guard.seconds), str(guard.memory)]
     process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
     theirs.close()
     return _Worker(process, Connection(ours.detach()))
@@ -127,9 +127,13 @@ def _receive(worker: _Worker) -> bytes | Lost:
     return reply[1:]
 
 
-def _work(pipe: Connection, name: str, seconds: float, memory: int) -> None:
-    """Body of a worker. ITIMER_PROF counts processor time, and its default action ends the process even where native
-    code never returns to Python."""
+def serve() -> None:
+    """Body of a worker process; its arguments are the number of its socket, the function, and the limits.
+
+    ITIMER_PROF counts processor time, and its default action ends the process even where native code never returns to
+    Python.
+    """
+    pipe, name, seconds, memory = Connection(int(sys.argv[1])), sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
     module, _, attribute = name.partition(":")
     function = getattr(importlib.import_module(module), attribute)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -156,7 +160,3 @@ def _attempt(function: Callable[[bytes], bytes], item: bytes) -> bytes:
         return b"M"
     except Exception:
         return b"E" + traceback.format_exc().encode()
-
-
-if __name__ == "__main__":
-    _work(Connection(int(sys.argv[1])), sys.argv[2], float(sys.argv[3]), int(sys.argv[4]))

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from murk.envs.errors import SnapshotError
 from murk.envs.web.authority import LIFT
 from murk.envs.web.columns import load_array
-from murk.envs.web.index import BOUNDS
 from murk.envs.web.pages import are_bounds
 from murk.envs.web.query import Query
 from murk.envs.web.urls import key64
 
+BOUNDS = (10, 50)
 COMMON_SHARE = 10
 COMMON_FLOOR = 1_000
 

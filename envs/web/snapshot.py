@@ -19,12 +19,11 @@ from murk.envs.web import manifest
 from murk.envs.web.columns import Strings, load_array
 from murk.envs.web.dense import Reranker
 from murk.envs.web.document import Document
-from murk.envs.web.index import without_targets
 from murk.envs.web.operators import SHELVES, allowed_pages
 from murk.envs.web.pages import Pages
 from murk.envs.web.query import Query, parse_query
 from murk.envs.web.search import Index, Ranked
-from murk.envs.web.text import mark, snippet
+from murk.envs.web.text import mark, snippet, without_targets
 from murk.envs.web.urls import dated, format_date, parse_date
 from murk.envs.web.vectors import PassageVectors
 

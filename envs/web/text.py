@@ -20,6 +20,7 @@ _CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U000200
 _ACCENT = re.compile("[\u0300-\u036f]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]")
 _CHUNK = re.compile(rb"\S+\s*")
+_LINK_TARGET = re.compile(r"\]\(<?https?://[^\s()]*(?:\([^\s()]*\)[^\s()]*)*>?\)")
 _LONG_WORD = 64
 
 
@@ -110,6 +111,15 @@ def passages(text: bytes) -> list[tuple[int, int]]:
     if count:
         spans.append((start, end))
     return spans
+
+
+def without_targets(text: str) -> str:
+    """Text with the targets of Markdown links left out: neither searched nor shown in snippets.
+
+    >>> without_targets("[capital](https://example.org/a_(b)) of it")
+    '[capital] of it'
+    """
+    return _LINK_TARGET.sub("]", text) if "](" in text else text
 
 
 def snippet(text: str, wanted: Sequence[str], limit: int = SNIPPET_CHARS) -> str:

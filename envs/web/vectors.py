@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from murk.envs.errors import SnapshotError, UsageError
 from murk.envs.records import canonical_json
 from murk.envs.web.columns import Strings, check_regular, load_array, new_array
-from murk.envs.web.index import without_targets
+from murk.envs.web.text import without_targets
 
 ONE = 127 * 127
 BATCH = 1_024

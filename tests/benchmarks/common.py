@@ -14,12 +14,14 @@ from importlib.metadata import version
 from inspect import getsource
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from murk.envs.web import build, columns, extract, index, text, urls
+from murk.envs.web import build, columns, extract, index, text, urls, vectors
+from murk.envs.web.importers import jsonl
 from murk.envs.web.query import parse_query
 from murk.envs.web.snapshot import Snapshot
 
@@ -54,7 +56,7 @@ def dense_folder() -> Path:
 
         build.build([WIKISPEEDIA], folder, build.Options(embedder=embedder("static")))
 
-    return once("wikispeedia-static", _building_key(), make)
+    return once("wikispeedia-static", _building_key(vectors), make)
 
 
 def tantivy_folder(snapshot: Snapshot) -> Path:
@@ -204,9 +206,9 @@ def versions(*packages: str) -> str:
     return ", ".join([f"Python {python}", *[f"{name} {version(name)}" for name in packages]])
 
 
-def _building_key() -> str:
+def _building_key(*more: ModuleType) -> str:
     """A digest of the code that decides what is in a snapshot."""
-    modules = (build, columns, extract, index, text, urls)
+    modules = (build, columns, extract, index, jsonl, text, urls, *more)
     return sha256("".join(map(getsource, modules)).encode()).hexdigest()
 
 

