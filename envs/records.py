@@ -54,6 +54,51 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """Run a shell command in the sandbox, over the files of the workspace.
+
+    Attributes:
+        timeout: Seconds of real time that the command may take.
+        cwd: Folder within the workspace.
+        env: Additional environment variables, as (name, value).
+    """
+
+    command: str
+    timeout: float = 60.0
+    cwd: str = "."
+    env: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def key(self) -> str:
+        return canonical_json(["run", self.command, self.timeout, self.cwd, self.env])
+
+
+@dataclass(frozen=True, slots=True)
+class FileOp:
+    """Do something with the files of the workspace.
+
+    Attributes:
+        action: `read`, `write`, `append`, `patch`, `list` or `stat`.
+        path: Path within the workspace.
+        content: Text to write or append; for `patch`, the text that replaces `anchor`.
+        anchor: For `patch`, the text to be replaced.
+        offset: For `read`, the byte to begin at.
+        limit: For `read`, how many bytes at most.
+    """
+
+    action: str
+    path: str = "."
+    content: str = ""
+    anchor: str = ""
+    offset: int = 0
+    limit: int = 12_000
+
+    @property
+    def key(self) -> str:
+        return canonical_json(["file", self.action, self.path])
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """Where in the episode a request stands.
 
@@ -137,6 +182,35 @@ class LinkList:
 
 
 @dataclass(frozen=True, slots=True)
+class Completed:
+    """A command that ran to its end or to its limits.
+
+    Attributes:
+        exit_code: Its exit status; 124 after a time-out, 137 if it was killed.
+        stdout: Its output, bounded.
+        stderr: Its error output, bounded.
+        changes: What it changed in the workspace: path and new content, as base64; None for a file that is gone.
+        notes: What was cut or refused, in words.
+        cost: Simulated seconds.
+    """
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    changes: tuple[tuple[str, str | None], ...] = ()
+    notes: tuple[str, ...] = ()
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text that answers a file operation. `cost` is in simulated seconds."""
+
+    text: str
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """A request that the world refused or could not answer: a value, not an exception.
 
@@ -155,8 +229,10 @@ class Failure:
     cost: float = 0.0
 
 
-Request = Search | Open | Links
-Response = Hits | Page | LinkList | Failure
+WebRequest = Search | Open | Links
+DeskRequest = Run | FileOp
+Request = WebRequest | DeskRequest
+Response = Hits | Page | LinkList | Completed | Text | Failure
 
 
 class World(Protocol):
@@ -165,6 +241,11 @@ class World(Protocol):
     def answer(self, request: Request, call: Call) -> Response:
         """Answers one request; trouble of the simulated web is returned as a `Failure`, never raised."""
         ...
+
+
+def not_here(request: Request) -> Failure:
+    """What a world answers to a kind of request that is not its own."""
+    return Failure("bad_request", 400, f"a {type(request).__name__} is not answered here")
 
 
 _TYPES: dict[str, type] = {t.__name__: t for t in (*get_args(Request), *get_args(Response), Call)}
@@ -217,9 +298,7 @@ def _convert(hint: Any, value: Any) -> Any:
     if origin in (Union, types.UnionType):
         return None if value is None else _convert(get_args(hint)[0], value)
     if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise ValueError(f"expected a list, not {type(value).__name__}")
-        return tuple(_convert(get_args(hint)[0], item) for item in value)
+        return _tuple(get_args(hint), value)
     if hasattr(hint, "__dataclass_fields__"):
         return _build(hint, value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
@@ -227,3 +306,13 @@ def _convert(hint: Any, value: Any) -> Any:
     if type(value) is not hint:
         raise ValueError(f"expected {hint.__name__}, not {type(value).__name__}")
     return value
+
+
+def _tuple(hints: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"expected a list, not {type(value).__name__}")
+    if hints[1:] == (...,):
+        return tuple(_convert(hints[0], item) for item in value)
+    if len(hints) != len(value):
+        raise ValueError(f"expected {len(hints)} items, not {len(value)}")
+    return tuple(_convert(hint, item) for hint, item in zip(hints, value, strict=True))

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from murk.envs.records import Links, Open, Request, Search
+from murk.envs.records import Links, Open, Search, WebRequest
 from murk.envs.web.text import clean, words
 from murk.envs.web.urls import dated, spellings
 
@@ -24,7 +24,7 @@ class Nearest:
     """Compares by shared words. At most `MAX_COMPARED` recorded requests and as many pages are looked at.
 
     Args:
-        keys: Request keys of a recording, which nobody has checked.
+        keys: WebRequest keys of a recording, which nobody has checked.
         urls: Addresses of the pages that can be opened.
     """
 
@@ -36,7 +36,7 @@ class Nearest:
         known = dict.fromkeys([*opened, *islice(urls, MAX_COMPARED)])
         self._urls = [(url, set(words(url))) for url in known]
 
-    def explain(self, request: Request) -> str:
+    def explain(self, request: WebRequest) -> str:
         """Says that a request was not recorded, names up to `SHOWN` that were, and how it differs from each."""
         kind = type(request).__name__.lower()
         if isinstance(request, Search):

@@ -7,7 +7,22 @@ from dataclasses import replace
 from functools import cached_property
 
 from murk.envs.errors import SnapshotError, UnknownName
-from murk.envs.records import Call, Failure, Hits, LinkList, Links, Open, Page, Request, Response, Search, decode
+from murk.envs.records import (
+    Call,
+    DeskRequest,
+    Failure,
+    Hits,
+    LinkList,
+    Links,
+    Open,
+    Page,
+    Request,
+    Response,
+    Search,
+    WebRequest,
+    decode,
+    not_here,
+)
 from murk.envs.web.nearest import Nearest
 from murk.envs.web.snapshot import Snapshot
 from murk.envs.web.text import clean
@@ -49,6 +64,8 @@ class Replay:
 
     def answer(self, request: Request, call: Call) -> Response:
         """Answers a request as it was answered when it was recorded."""
+        if isinstance(request, DeskRequest):
+            return not_here(request)
         recorded = self._recorded(request)
         if recorded is not None:
             return recorded
@@ -66,7 +83,7 @@ class Replay:
             return self._missed(request, call)
         return response
 
-    def _recorded(self, request: Request) -> Response | None:
+    def _recorded(self, request: WebRequest) -> Response | None:
         key = next((key for key in _keys(request) if key in self._recording), None)
         if key is None:
             return None
@@ -79,7 +96,7 @@ class Replay:
             return replace(response, hits=response.hits[: max(request.k, 1)])
         return response
 
-    def _missed(self, request: Request, call: Call) -> Response:
+    def _missed(self, request: WebRequest, call: Call) -> Response:
         if self.miss == "error":
             return Failure("not_recorded", 0, self._nearest.explain(request))
         if self.miss == "search" or isinstance(request, Open):
@@ -91,7 +108,7 @@ class Replay:
         return Nearest(self._recording, self.snapshot.urls())
 
 
-def load_response(text: str, request: Request) -> Response:
+def load_response(text: str, request: WebRequest) -> Response:
     """Reads a stored response to a request.
 
     Raises:
@@ -109,7 +126,7 @@ def load_response(text: str, request: Request) -> Response:
     return response  # type: ignore[no-any-return]
 
 
-def _keys(request: Request) -> Iterator[str]:
+def _keys(request: WebRequest) -> Iterator[str]:
     """The key of a request, then those of other spellings of its address."""
     yield request.key
     if not isinstance(request, Search):

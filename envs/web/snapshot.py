@@ -14,7 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from murk.envs.errors import NotInSnapshot, SnapshotError, UnknownName
-from murk.envs.records import Call, Failure, Hit, Hits, Link, LinkList, Open, Page, Request, Response, Search
+from murk.envs.records import (
+    Call,
+    DeskRequest,
+    Failure,
+    Hit,
+    Hits,
+    Link,
+    LinkList,
+    Open,
+    Page,
+    Request,
+    Response,
+    Search,
+    not_here,
+)
 from murk.envs.web import manifest
 from murk.envs.web.columns import Strings, load_array
 from murk.envs.web.dense import Reranker
@@ -128,6 +142,8 @@ class Snapshot:
 
     def answer(self, request: Request, call: Call) -> Response:
         """Answers a request as a world does: what cannot be answered is a `Failure`."""
+        if isinstance(request, DeskRequest):
+            return not_here(request)
         try:
             if isinstance(request, Search):
                 return self.search(request.query, min(max(request.k, 1), MAX_HITS), request.shelf)

@@ -5,7 +5,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from murk.envs import records
-from murk.envs.records import Call, Failure, Hit, Hits, Link, LinkList, Links, Open, Page, Search
+from murk.envs.records import (
+    Call,
+    Completed,
+    Failure,
+    FileOp,
+    Hit,
+    Hits,
+    Link,
+    LinkList,
+    Links,
+    Open,
+    Page,
+    Run,
+    Search,
+    Text,
+)
 
 EXAMPLES = [
     Search("a  B", 5, "library"),
@@ -15,6 +30,10 @@ EXAMPLES = [
     Page("u", "t", "text", "2021", ("2020", "2021"), 1.5),
     LinkList("u", (Link("v", "there", True),), 0.5),
     Failure("timeout", 0, "no answer", 3.0, 30.0),
+    Run("ls -l", 5.0, "sub", (("A", "b"),)),
+    FileOp("patch", "a.md", "new", "old"),
+    Completed(1, "out", "err", (("a.md", "aGk="), ("b.md", None)), ("cut",), 2.0),
+    Text("hello", 0.1),
     Call("batch_web_surfer", 3, 1, 2, 40.5),
 ]
 

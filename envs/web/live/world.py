@@ -10,6 +10,7 @@ import diskcache
 
 from murk.envs.records import (
     Call,
+    DeskRequest,
     Failure,
     Hits,
     Link,
@@ -21,6 +22,7 @@ from murk.envs.records import (
     Search,
     canonical_json,
     encode,
+    not_here,
 )
 from murk.envs.web.document import Document
 from murk.envs.web.extract import extract
@@ -82,6 +84,8 @@ class Live:
 
     def answer(self, request: Request, call: Call) -> Response:
         """Answers a request from the live web."""
+        if isinstance(request, DeskRequest):
+            return not_here(request)
         if isinstance(request, Search):
             return replace(self._search(request), cost=SEARCH_SECONDS)
         address, date = dated(request.url)
@@ -123,6 +127,8 @@ class Recorder:
 
     def answer(self, request: Request, call: Call) -> Response:
         """Answers from the cache, and else from the live world."""
+        if isinstance(request, DeskRequest):
+            return not_here(request)
         wanted = request.k if isinstance(request, Search) else 0
         key = canonical_json(["answer", self._live.name, request.key, wanted])
         try:
