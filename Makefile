@@ -54,5 +54,6 @@ $(CORE)/.ready: $(NEEDS)
 
 .venv-bench/.ready: $(NEEDS) tests/benchmarks/requirements.txt
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/pip install $(PIP_FLAGS) -r tests/benchmarks/requirements.txt -e ".[build]"
+	.venv-bench/bin/pip install $(PIP_FLAGS) torch==2.13.0
+	.venv-bench/bin/pip install $(PIP_FLAGS) -r tests/benchmarks/requirements.txt -e ".[build,dense]"
 	touch $@

@@ -168,8 +168,12 @@ def _nominal_pages(text: str) -> tuple[int, ...]:
 def _tidy(url: str, links: tuple[tuple[str, str], ...], own: bool) -> tuple[tuple[str, str], ...]:
     """Canonical targets, each once; `own` tells whether the page itself counts (in HTML that is a jump within it)."""
     seen: dict[str, str] = {}
+    targets: dict[str, str | None] = {}  # documentation links to many places of few pages
     for href, text in links:
-        target = resolve(url, href) if len(href) < 4096 else None
+        bare = href.partition("#")[0]
+        if bare not in targets:
+            targets[bare] = resolve(url, bare) if len(bare) < 4096 else None
+        target = targets[bare]
         if target and target not in seen and (own or target != url):
             seen[target] = " ".join(clean(text).split())[:200]
             if len(seen) >= MAX_LINKS:

@@ -28,8 +28,8 @@ from murk.envs.web.search import BOUNDS
 from murk.envs.web.text import passages, without_targets, words
 from murk.envs.web.urls import key64, path_of
 
-K1 = 2.5
-B = 0.75
+K1 = 4.0
+B = 0.9
 TITLE_WEIGHT = 2
 MAX_IMPACT = 1023
 CHUNK_BYTES = 4 << 20

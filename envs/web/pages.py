@@ -62,15 +62,15 @@ class Pages:
 
     def locate(self, address: str, limit: int | None) -> tuple[int, int] | None:
         """Page and capture that an address means: the newest capture, or the newest up to a date, else the oldest."""
-        for spelling in spellings(address):
-            page = self.find(spelling)
-            if page is None:
-                continue
-            captures = self.captures_of(page)
-            if limit is None:
-                return page, captures[-1]
-            return page, next((c for c in reversed(captures) if int(self.dates[c]) <= limit), captures[0])
-        return None
+        page = self.find(address)  # most addresses are spelled as the snapshot has them
+        if page is None:
+            page = next((found for url in spellings(address) if (found := self.find(url)) is not None), None)
+        if page is None:
+            return None
+        captures = self.captures_of(page)
+        if limit is None:
+            return page, captures[-1]
+        return page, next((c for c in reversed(captures) if int(self.dates[c]) <= limit), captures[0])
 
     def captures_of(self, page: int) -> list[int]:
         """Captures of a page, oldest first."""

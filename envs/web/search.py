@@ -73,6 +73,8 @@ class Index:
             if not are_bounds(starts, total):
                 raise SnapshotError(f"{name} of {folder} does not fit the other files: it is damaged.")
         self._lift = np.array([100 + LIFT[t] for t in range(4)], np.int64)
+        lifts = self._lift[np.flatnonzero(np.bincount(tiers, minlength=1))] if len(tiers) else self._lift
+        self._lifts = int(lifts.min()), int(lifts.max())
         self._tiers = tiers
         self._local = threading.local()
         self._common = max(COMMON_FLOOR, self.count // COMMON_SHARE)
@@ -91,17 +93,18 @@ class Index:
         if not used:
             return Ranked(_NONE, _NONE, _NONE)
         scores = self._accumulate(used)
-        factor = 100 + (LIFT[1] if lift else 0)
+        # A page scores at most three times its best passage, lifted by `most`, and at least twice it, lifted by
+        # `least`; the slack of 100 is what rounding down may take from a lifted score.
+        least, most = self._lifts if lift else (100, 100)
         bound = self._bound(used, k) if allowed is None else 0
-        # A page of score s has a passage of at least s / 3, or of less by what authority may lift it.
-        passages = np.flatnonzero(scores >= max(1, -(-bound * 100 // (3 * factor))))
+        passages = np.flatnonzero(scores >= max(1, -((100 - bound * least) // (3 * most))))
         pages, best = self._best_passages(passages, scores)
         if allowed is not None:
             kept = allowed[pages]
             pages, best = pages[kept], best[kept]
-        if len(pages) > k:  # the k-th page scores at least twice its best passage
-            least = np.partition(best, len(best) - k)[len(best) - k]
-            pages = pages[best * (3 * factor) >= least * 200]
+        if len(pages) > k:
+            kth = np.partition(best, len(best) - k)[len(best) - k]
+            pages = pages[best * (3 * most) >= kth * (2 * least) - 100]
         return self._order(pages, scores, k, lift, tuple(used))
 
     def holding(self, terms: Iterable[str]) -> _Ints:

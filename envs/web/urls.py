@@ -13,6 +13,7 @@ _DATED = re.compile(r"/?web/(\d{4,14})(?:[a-z]{2}_)?/(.+)", re.DOTALL)
 _DATE = re.compile(
     r"(\d{4})(?:-?(\d\d)(?:-?(\d\d)(?:[T ]?(\d\d):?(\d\d):?(\d\d)(?:\.\d+)?(?:Z|\+00:?00)?)?)?)?", re.ASCII
 )
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SAFE = "!$&'()*+,;=:@/-._~"
 
 
@@ -28,7 +29,7 @@ def canonical_url(url: str) -> str:
     'http://example.org/b~?q=1'
     """
     url = url.strip()
-    if not url or len(url) > MAX_URL or any(ord(c) < 32 or ord(c) == 127 for c in url):
+    if not url or len(url) > MAX_URL or _CONTROL.search(url):
         raise ValueError("not a URL: empty, too long, or with control characters")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):

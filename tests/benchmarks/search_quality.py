@@ -29,6 +29,7 @@ from murk.envs.web.snapshot import Snapshot
 
 DEPTH = 100
 PEER_PASSAGES = 1_000
+NEAR = 0.005
 GRID_K1 = (1.2, 1.5, 2.0, 2.5, 4.0, 6.0, 9.0, 14.0)
 GRID_B = (0.4, 0.6, 0.75, 0.9)
 GRID_WEIGHT = (0, 25, 50, 100, 200, 400)
@@ -89,7 +90,10 @@ def _grid(floating: Callable[[Parameters], _Ranking], tuning: list[list[Task]]) 
     table("Mean of the four measures on the tuning half", ["", *[f"b = {b}" for b in GRID_B]], rows)
     best = max(scores, key=lambda point: scores[point])
     shipped = Parameters()
-    print(f"\nBest: k1 {best.k1}, b {best.b}: {scores[best]:.4f}.")
+    near = [point for point in scores if scores[point] >= scores[best] - NEAR]
+    chosen = max((p for p in near if p.k1 == min(q.k1 for q in near)), key=lambda point: scores[point])
+    print(f"\nBest: k1 {best.k1}, b {best.b}: {scores[best]:.4f}. A large k1 rewards repetition, as spam does, so the")
+    print(f"smallest k1 within {NEAR} of the best is chosen: k1 {chosen.k1}, b {chosen.b}: {scores[chosen]:.4f}.")
     if shipped in scores:
         print(f"Shipped: k1 {shipped.k1}, b {shipped.b}: {scores[shipped]:.4f}.")
     return best

@@ -62,10 +62,10 @@ def main() -> None:
     print(f"# Search on {snapshot.info['passages']:,} passages of {len(snapshot):,} Wikispeedia pages")
     print(versions("murk-gym", "tantivy", "bm25s", "numba", "numpy"))
     typed, short = typed_queries(), short_queries()
-    targets = _latency(snapshot, folders, typed, 10, "claims and questions as typed")
-    _latency(snapshot, folders, typed, 50, "claims and questions as typed")
-    targets += _latency(snapshot, folders, short, 10, "queries of 3-8 words")
-    _latency(snapshot, folders, short, 50, "queries of 3-8 words")
+    targets: list[_Target] = []
+    for queries, kind in ((typed, "claims and questions as typed"), (short, "queries of 3-8 words")):
+        for k in (10, 50):
+            targets += _latency(snapshot, folders, queries, k, kind)
     few, many = _query_file("memory", typed[:MEMORY_QUERIES]), _query_file("short", short)
     targets += [_first_answers(folders, few), _memory(folders, few), _ties(folders, many), _read_only(folders, few)]
     table("Targets", ["", "measured", "met"], targets)
@@ -93,7 +93,7 @@ def _latency(snapshot: Snapshot, folders: Folders, queries: list[str], k: int, k
     p50 = {name: float(np.median(values)) for name, values in times.items()}
     return [
         (
-            f"k = {k}, {kind}: murk's ids p50 under {peer.split(':')[0]}'s ({peer.split(': ')[1]})",
+            f"k = {k}, {kind}: p50 of murk's ids under {peer.split(':')[0]}'s ({peer.split(': ')[1]})",
             f"{p50[_IDS]:,.0f} against {p50[peer]:,.0f} us",
             _yes(p50[_IDS] < p50[peer]),
         )
