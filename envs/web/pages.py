@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from murk.envs.errors import SnapshotError
+from murk.envs.web.authority import LIFT
 from murk.envs.web.columns import Strings, load_array
 from murk.envs.web.document import Document
 from murk.envs.web.urls import key64, spellings
@@ -123,6 +124,7 @@ class Pages:
             "pages.capture_starts": len(self._starts) == pages + 1 and are_bounds(self._starts, captures),
             "pages.keys": len(self._keys) == len(self._by_key) == pages,
             "pages.host": len(self._page_hosts) == len(self.long) == pages,
+            "pages.tier": not pages or int(self.tiers.max()) in LIFT,
         }
         for name, right in agree.items():
             if not right:
