@@ -1,0 +1,184 @@
+"""The environment: a researcher's desk as a native Gymnasium environment."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import gymnasium
+
+from murk.envs import actions
+from murk.envs.budget import Budget, Prices, count_tokens
+from murk.envs.citations import citations
+from murk.envs.desk import Cached, Desk, NoShell, Router
+from murk.envs.errors import UnknownName, UsageError
+from murk.envs.records import World
+from murk.envs.spaces import UnicodeText
+from murk.envs.tasks import Task, read_tasks
+from murk.envs.tools import check_arguments, profile
+from murk.envs.web.snapshot import Snapshot
+from murk.envs.workspace import Workspace
+
+MAX_OBSERVATION = 1_000_000
+
+
+class DeepResearchEnv(gymnasium.Env[str, str]):
+    """An agent researches a question with tools over a frozen web, and ends with a cited report.
+
+    An action is the agent's turn as text, in a dialect (`murk.envs.actions`). The observation is the newest turn of the
+    world as text. Nothing an agent writes raises. The reward is 0 throughout; scoring is done by a wrapper or later.
+
+    Args:
+        snapshot: Folder of a snapshot, or a world that is open already.
+        tasks: JSONL file of tasks, or tasks as mappings.
+        tools: Tool profile: `research`, `full`, or a mapping (`murk.envs.tools.profile`).
+        dialect: `step`, `hermes`, `openai` or `react`.
+        budget: Limits by field of `Budget`; a task's own come first.
+        prices: Settings of `Prices`.
+        max_steps: Turns of an episode.
+        cache: Whether identical requests are answered from memory.
+        patching: Whether files can be patched.
+        summaries: Whether long results are cut, their whole text kept as a file.
+        render_mode: `ansi` or None.
+
+    Raises:
+        UsageError: a setting is wrong; the message names it and what is allowed.
+    """
+
+    metadata = {"render_modes": ["ansi"]}  # noqa: RUF012  (gymnasium declares it so)
+
+    def __init__(
+        self,
+        snapshot: str | World,
+        tasks: str | Iterable[Mapping[str, Any]],
+        *,
+        tools: str | Mapping[str, Any] = "research",
+        dialect: str = "step",
+        budget: Mapping[str, float | None] | None = None,
+        prices: Mapping[str, float] | None = None,
+        max_steps: int = 50,
+        cache: bool = True,
+        patching: bool = True,
+        summaries: bool = True,
+        render_mode: str | None = None,
+    ) -> None:
+        if dialect not in actions.DIALECTS:
+            raise UnknownName("dialect", dialect, actions.DIALECTS)
+        if max_steps < 1:
+            raise UsageError(f"max_steps is {max_steps}; allowed are 1 and more.")
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise UnknownName("render mode", str(render_mode), self.metadata["render_modes"])
+        self.web: World = Snapshot.open(snapshot) if isinstance(snapshot, str) else snapshot
+        self.tasks = read_tasks(tasks)
+        self.offers = profile(tools)
+        self.dialect, self.max_steps, self.render_mode = dialect, max_steps, render_mode
+        self.budget, self.prices = dict(budget or {}), Prices(**(prices or {}))
+        Budget.of(self.budget)
+        self.cache, self.patching, self.summaries = cache, patching, summaries
+        self.action_space = UnicodeText(actions.MAX_ACTION)
+        self.observation_space = UnicodeText(MAX_OBSERVATION)
+        self._ended = True
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+        """Begins an episode.
+
+        Args:
+            seed: Chooses the task where the options do not.
+            options: `task`: id of the task.
+
+        Returns:
+            The question, and the info.
+
+        Raises:
+            UnknownName: no such task.
+        """
+        super().reset(seed=seed)
+        name = (options or {}).get("task")
+        if name is None:
+            name = list(self.tasks)[int(self.np_random.integers(len(self.tasks)))]
+        if name not in self.tasks:
+            raise UnknownName("task", str(name), self.tasks)
+        self.task: Task = self.tasks[name]
+        self.step_number, self._ended = 0, False
+        self.answer: str | None = None
+        self.cached = Cached(self.web)
+        workspace = Workspace(self.patching)
+        world = Router(self.cached if self.cache else self.web, workspace, NoShell())
+        limits = Budget.of(self.budget | dict(self.task.budget))
+        self.desk = Desk(world, workspace, limits, self.prices, count_tokens, self.summaries)
+        question = self._question()
+        self.desk.read(question)
+        self.transcript = [("user", question)]
+        return question, self._info((), 0, "running")
+
+    def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
+        """Takes a turn: runs its calls in their order, or ends the episode with its answer.
+
+        Raises:
+            UsageError: the episode is over, or has not begun.
+        """
+        if self._ended:
+            raise UsageError("the episode is over; call reset to begin another.")
+        self.desk.exchanges = []
+        self.desk.write(action)
+        turn = actions.parse(action, self.dialect, list(self.offers))
+        results, capabilities = [], []
+        for call in turn.calls:
+            text, capability = self._run(call)
+            results.append((call, text))
+            capabilities.append(capability)
+        self.answer = turn.answer
+        self.step_number += 1
+        observation = "" if turn.answer is not None else actions.render_results(results, turn.problems, self.dialect)
+        observation = observation[:MAX_OBSERVATION]
+        self.desk.read(observation)
+        self.transcript += [("assistant", action), ("tool", observation)]
+        terminated = turn.answer is not None
+        truncated = not terminated and (
+            self.step_number >= self.max_steps or self.desk.budget.exceeded(self.desk.spent) is not None
+        )
+        self._ended = terminated or truncated
+        status = "answered" if terminated else "truncated" if truncated else "running"
+        labels = tuple(capabilities) + ("report",) * terminated
+        return observation, 0.0, terminated, truncated, self._info(labels, len(turn.problems), status)
+
+    def render(self) -> str | None:
+        """The transcript so far, as text."""
+        if self.render_mode is None:
+            return None
+        return "\n\n".join(f"--- {role}\n{text}" for role, text in self.transcript)
+
+    def _run(self, call: actions.ToolCall) -> tuple[str, str]:
+        offer = self.offers[call.name]
+        self.desk.begin(call.name, self.step_number)
+        arguments, problem = check_arguments(call.values, offer.tool.parameters)
+        if problem is not None:
+            return f"Error: {problem}", offer.tool.capability({})
+        return offer.tool.run(arguments, self.desk), offer.tool.capability(arguments)
+
+    def _question(self) -> str:
+        parts = [self.task.question]
+        if self.task.as_of:
+            parts.append(f"Answer as of {self.task.as_of}.")
+        left = {name: value for name, value in self.desk.budget.left(self.desk.spent).items() if value is not None}
+        if left:
+            parts.append("Your budget: " + ", ".join(f"{name} {value:g}" for name, value in left.items()) + ".")
+        return "\n\n".join(parts)
+
+    def _info(self, capabilities: tuple[str, ...], problems: int, status: str) -> dict[str, Any]:
+        spent = self.desk.spent
+        info: dict[str, Any] = {
+            "task": self.task.id,
+            "status": status,
+            "step": self.step_number,
+            "capabilities": ",".join(capabilities),
+            "problems": problems,
+            "calls": spent.calls,
+            "tokens": spent.tokens,
+            "seconds": spent.seconds,
+            "money": spent.money,
+            "cache_hits": self.cached.saved_calls,
+        }
+        if self.answer is not None:
+            found = citations(self.answer, self.desk.pages)
+            info["citations"] = sum(citation.url is not None for citation in found)
+            info["dead_citations"] = sum(citation.url is None for citation in found)
+        return info

@@ -1,0 +1,163 @@
+"""The desk: through which the tools of one episode ask the world, keep files, and spend."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from murk.envs.budget import Budget, Prices, Spending
+from murk.envs.records import (
+    Call,
+    DeskRequest,
+    Failure,
+    Hits,
+    LinkList,
+    Page,
+    Request,
+    Response,
+    Run,
+    Search,
+    World,
+)
+from murk.envs.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request that a tool made of the world, where it stood, and the response delivered."""
+
+    request: Request
+    call: Call
+    response: Response
+
+
+class Cached:
+    """Answers an identical request of the episode again without asking, and at no cost of time.
+
+    It keeps only successful answers, so that a retry after a failure always asks.
+
+    Attributes:
+        saved_calls: Requests answered from memory.
+        saved_seconds: Simulated seconds that they would have cost.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._kept: dict[str, Response] = {}
+        self._sizes: dict[str, int] = {}
+        self.saved_calls = 0
+        self.saved_seconds = 0.0
+
+    def answer(self, request: Request, call: Call) -> Response:
+        """Answers a request from memory, or else from the world."""
+        wanted = request.k if isinstance(request, Search) else 0
+        kept = self._kept.get(request.key)
+        if kept is not None and self._sizes[request.key] >= wanted:
+            self.saved_calls += 1
+            self.saved_seconds += kept.cost
+            kept = replace(kept, cost=0.0)
+            return replace(kept, hits=kept.hits[:wanted]) if isinstance(kept, Hits) else kept
+        response = self._world.answer(request, call)
+        if isinstance(response, Hits | Page | LinkList):
+            self._kept[request.key], self._sizes[request.key] = response, wanted
+        return response
+
+
+class Router:
+    """Sends each kind of request to the world that answers it."""
+
+    def __init__(self, web: World, files: World, shell: World) -> None:
+        self._web, self._files, self._shell = web, files, shell
+
+    def answer(self, request: Request, call: Call) -> Response:
+        """Answers a request by the world of its kind."""
+        if isinstance(request, DeskRequest):
+            return (self._shell if isinstance(request, Run) else self._files).answer(request, call)
+        return self._web.answer(request, call)
+
+
+class NoShell:
+    """What stands where the tool profile has no shell."""
+
+    def answer(self, request: Request, call: Call) -> Response:
+        """Refuses."""
+        return Failure("refused", 403, "there is no shell at this desk")
+
+
+class Desk:
+    """What tools act through in one episode.
+
+    Attributes:
+        workspace: The files.
+        spent: What has been spent so far.
+        exchanges: All exchanges of the present step.
+        todo: The items of the todo tool, by id.
+        pages: Pages delivered in this episode, by canonical URL, the latest delivery of each.
+        summaries: Whether long results are cut, their whole text kept in the workspace (summary-aware storage).
+    """
+
+    def __init__(
+        self,
+        world: World,
+        workspace: Workspace,
+        budget: Budget,
+        prices: Prices,
+        count: Callable[[str], int],
+        summaries: bool = True,
+    ) -> None:
+        self.world, self.workspace, self.budget, self.prices = world, workspace, budget, prices
+        self.summaries = summaries
+        self.spent = Spending()
+        self.exchanges: list[Exchange] = []
+        self.todo: dict[str, dict[str, object]] = {}
+        self.pages: dict[str, Page] = {}
+        self._count = count
+        self._attempts: dict[str, int] = {}
+        self._tool, self._step = "", 0
+
+    def begin(self, tool: str, step: int) -> None:
+        """A tool call begins: it is charged."""
+        self._tool, self._step = tool, step
+        spent = self.spent
+        self.spent = replace(spent, calls=spent.calls + 1, money=spent.money + self.prices.per_call)
+
+    def ask(self, request: Request) -> Response:
+        """Makes one exchange."""
+        return self.ask_all([request])[0]
+
+    def ask_all(self, requests: Sequence[Request]) -> list[Response]:
+        """Makes exchanges side by side: all begin now, and together they take the time of the slowest."""
+        responses = []
+        for item, request in enumerate(requests):
+            attempt = self._attempts.get(request.key, 0)
+            self._attempts[request.key] = attempt + 1
+            call = Call(self._tool, self._step, item, attempt, self.spent.seconds)
+            response = self.world.answer(request, call)
+            self.exchanges.append(Exchange(request, call, response))
+            responses.append(response)
+            if isinstance(response, Page):
+                self.pages[response.url] = response
+        self.wait(max((response.cost for response in responses), default=0.0))
+        return responses
+
+    def wait(self, seconds: float) -> None:
+        """Simulated time passes."""
+        self.spent = replace(self.spent, seconds=round(self.spent.seconds + seconds, 6))
+
+    def read(self, text: str) -> None:
+        """The agent reads a text: it is charged for its tokens."""
+        tokens = self._count(text)
+        money = self.spent.money + tokens * self.prices.per_million_in / 1e6
+        self.spent = replace(self.spent, tokens_in=self.spent.tokens_in + tokens, money=money)
+
+    def write(self, text: str) -> None:
+        """The agent writes a text: it is charged for its tokens and their time."""
+        tokens = self._count(text)
+        money = self.spent.money + tokens * self.prices.per_million_out / 1e6
+        self.spent = replace(self.spent, tokens_out=self.spent.tokens_out + tokens, money=money)
+        self.wait(tokens * self.prices.seconds_per_token)
+
+    def short(self, text: str, limit: int, path: str) -> str:
+        """The beginning of a long text, the whole of it kept as a file; the text itself where that is switched off."""
+        if len(text) <= limit or not self.summaries:
+            return text
+        self.workspace.lay_aside(path, text)
+        return f"{text[:limit]}\n[cut at {limit} of {len(text)} characters; the whole text is the file {path}]"

@@ -1,0 +1,94 @@
+"""Tasks: a question and all that is known about a good report on it. Policies see only part of that.
+
+Files hold one JSON object a line; fields that murk does not know are kept.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from murk.envs.errors import UsageError
+
+_FIELDS = ("id", "question", "kind", "language", "as_of", "budget")
+_MAX_LINE = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task.
+
+    Attributes:
+        id: Unique within a file.
+        question: What the agent is asked.
+        kind: What sort of task it is, for tables.
+        language: Of the question, as a tag such as `en`.
+        as_of: Date that the question is about; None for the newest state.
+        budget: Limits of the task's own, by field of `Budget`.
+        more: All other fields (answer, gold, claims, rubric, split, meta, ...). Never shown to a policy.
+    """
+
+    id: str
+    question: str
+    kind: str = ""
+    language: str = "en"
+    as_of: str | None = None
+    budget: Mapping[str, float | None] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> "Task":
+        """A task from JSON values.
+
+        Raises:
+            UsageError: a field is missing or has the wrong type; the message names it.
+        """
+        if not isinstance(data, Mapping):
+            raise UsageError(f"a task is a mapping, not {type(data).__name__}.")
+        known = {name: data[name] for name in _FIELDS if data.get(name) is not None}
+        for name in ("id", "question"):
+            if not isinstance(known.get(name), str) or not known[name].strip():
+                raise UsageError(f"task field {name!r} is {known.get(name)!r}; allowed is a text that is not empty.")
+        for name in ("kind", "language", "as_of"):
+            if not isinstance(known.get(name, ""), str):
+                raise UsageError(f"task {known['id']}: field {name!r} is {known[name]!r}; allowed is a text.")
+        if not isinstance(known.get("budget", {}), Mapping):
+            raise UsageError(f"task {known['id']}: field 'budget' must be a mapping.")
+        return cls(**known, more={name: value for name, value in data.items() if name not in _FIELDS})
+
+
+def read_tasks(source: str | Path | Iterable[Mapping[str, Any]]) -> dict[str, Task]:
+    """Tasks by id, from a JSONL file or from mappings, in their order.
+
+    Raises:
+        UsageError: the file cannot be read, a line is no task, or two tasks have one id.
+    """
+    where = str(source) if isinstance(source, str | Path) else "the list"
+    tasks: dict[str, Task] = {}
+    rows = _lines(Path(source)) if isinstance(source, str | Path) else enumerate(source, 1)
+    for number, row in rows:
+        try:
+            task = Task.of(row)
+        except UsageError as error:
+            raise UsageError(
+                f"task {number} of {source if isinstance(source, str | Path) else 'the list'}: {error}"
+            ) from None
+        if task.id in tasks:
+            raise UsageError(f"two tasks have the id {task.id!r}.")
+        tasks[task.id] = task
+    if not tasks:
+        raise UsageError(f"no tasks in {where}.")
+    return tasks
+
+
+def _lines(path: Path) -> Iterable[tuple[int, Any]]:
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(iter(lambda: file.readline(_MAX_LINE), b""), 1):
+                if line.strip():
+                    yield number, json.loads(line)
+    except OSError as error:
+        raise UsageError(f"cannot read tasks from {path}: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: a line is no JSON: {str(error)[:100]}.") from None

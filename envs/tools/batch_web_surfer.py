@@ -1,0 +1,126 @@
+"""`batch_web_surfer`: several searches or several pages in one call (Step-DeepResearch, open tool of that name)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from murk.envs.citations import cite_key
+from murk.envs.desk import Desk
+from murk.envs.records import Failure, Hit, Hits, Open, Page, Response, Search
+
+MAX_BATCH = 20
+SHELVES = ("web", "authority", "library")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchWebSurfer:
+    """Searches and opens pages.
+
+    Attributes:
+        topk: Hits of one call over all its queries, where the agent does not say.
+        inline: Characters of an opened page that are shown; the whole text is kept as a file.
+    """
+
+    topk: int = 50
+    inline: int = 4_096
+
+    description = (
+        "Search the web or open pages, several at once. action=batch_search takes queries; each may hold words, "
+        '"a phrase", site:host and -word, and topk hits are shared out over them. action=batch_open takes urls. '
+        "Cite a page as \\cite{its cite key} or as a Markdown link to its url."
+    )
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        return {
+            "type": "object",
+            "properties": {
+                "action": {"type": "string", "enum": ["batch_search", "batch_open"], "description": "what to do"},
+                "queries": {"type": "array", "items": {"type": "string"}, "description": "what to search for"},
+                "urls": {"type": "array", "items": {"type": "string"}, "description": "pages to open"},
+                "topk": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": 200,
+                    "default": self.topk,
+                    "description": "hits over all queries",
+                },
+                "shelf": {"type": "string", "enum": list(SHELVES), "default": "web", "description": "where to search"},
+                "at": {"type": "string", "description": "open pages as they were at this date, YYYY-MM-DD"},
+            },
+            "required": ["action"],
+        }
+
+    def capability(self, arguments: Mapping[str, Any]) -> str:
+        return "seek"
+
+    def run(self, arguments: Mapping[str, Any], desk: Desk) -> str:
+        name = "queries" if arguments["action"] == "batch_search" else "urls"
+        items = list(dict.fromkeys(item.strip() for item in arguments.get(name, ()) if item.strip()))
+        if not items:
+            return f"Error: {arguments['action']} needs {name}, a list of at least one text."
+        if len(items) > MAX_BATCH:
+            return f"Error: {len(items)} {name}; allowed are at most {MAX_BATCH} a call."
+        if name == "queries":
+            return _search(items, arguments["topk"], arguments["shelf"], desk)
+        return self._open(items, arguments.get("at"), desk)
+
+    def _open(self, urls: Sequence[str], at: str | None, desk: Desk) -> str:
+        answers = desk.ask_all([Open(url, at) for url in urls])
+        return "\n\n".join(self._page(url, answer, desk) for url, answer in zip(urls, answers, strict=True))
+
+    def _page(self, url: str, answer: Response, desk: Desk) -> str:
+        if not isinstance(answer, Page):
+            return f"[{url[:300]}] {_failed(answer)}"
+        key = cite_key(answer.url)
+        name = f"pages/{key}{'-' + answer.date[:10] if answer.date else ''}.md"
+        head = f"[{answer.url}] {answer.title}\ncite: {key}"
+        if answer.date:
+            others = [date for date in answer.captures if date != answer.date]
+            head += f"  captured: {answer.date}" + (f"  other captures: {', '.join(others[:12])}" if others else "")
+        return f"{head}\n\n{desk.short(answer.text, self.inline, name)}"
+
+
+def _search(queries: Sequence[str], topk: int, shelf: str, desk: Desk) -> str:
+    """Each query gets topk // n hits; what one leaves unused, and the remainder, go to those with more to give. A page
+    is listed under the first query that found it."""
+    answers = desk.ask_all([Search(query, topk, shelf) for query in queries])
+    quota = max(1, topk // len(queries))
+    seen: set[str] = set()
+    chosen: list[list[Hit]] = [[] for _ in queries]
+    spare: list[tuple[int, Hit]] = []
+    for i, answer in enumerate(answers):
+        fresh = [hit for hit in answer.hits if hit.url not in seen] if isinstance(answer, Hits) else []
+        chosen[i] = fresh[:quota]
+        seen.update(hit.url for hit in chosen[i])
+        spare += [(i, hit) for hit in fresh[quota:]]
+    for i, hit in spare:
+        if sum(map(len, chosen)) >= topk:
+            break
+        if hit.url not in seen:
+            seen.add(hit.url)
+            chosen[i].append(hit)
+    blocks = []
+    for query, answer, hits in zip(queries, answers, chosen, strict=True):
+        block: dict[str, Any] = {"query": query, "results": [_row(hit) for hit in hits]}
+        if not isinstance(answer, Hits):
+            block |= {"error": _failed(answer)}
+        blocks.append(block)
+    return json.dumps(blocks, ensure_ascii=False, indent=1)
+
+
+def _row(hit: Hit) -> dict[str, Any]:
+    row: dict[str, Any] = {"title": hit.title, "url": hit.url, "cite": cite_key(hit.url), "snippet": hit.snippet}
+    if hit.date:
+        row["date"] = hit.date
+    if hit.page is not None:
+        row["page"] = hit.page
+    return row
+
+
+def _failed(answer: Response) -> str:
+    if not isinstance(answer, Failure):
+        return "error -1: no usable answer"
+    after = f"; retry after {answer.retry_after:g} s" if answer.retry_after is not None else ""
+    return f"error -1: {answer.status or answer.kind} {answer.message}{after}"

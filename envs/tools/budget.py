@@ -1,0 +1,25 @@
+"""`budget`: what may still be spent."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from murk.envs.desk import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetTool:
+    """Tells the budget."""
+
+    description = "Show what you have spent (tool calls, tokens, simulated seconds, money) and what is left."
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        return {"type": "object", "properties": {}}
+
+    def capability(self, arguments: Mapping[str, Any]) -> str:
+        return "plan"
+
+    def run(self, arguments: Mapping[str, Any], desk: Desk) -> str:
+        return json.dumps({"spent": asdict(desk.spent), "left": desk.budget.left(desk.spent)})

@@ -1,0 +1,58 @@
+"""`shell`: runs commands in a sandbox over the files of the workspace. Only the tool profile `full` has it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from murk.envs.desk import Desk
+from murk.envs.records import Completed, Failure, Run
+
+MAX_COMMAND = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class ShellTool:
+    """Runs commands. `longest` is the longest time-out in seconds that the agent may ask for."""
+
+    longest: float = 60.0
+
+    description = "Run a bash command in your workspace, in a sandbox without network. Every call is a new shell."
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        return {
+            "type": "object",
+            "properties": {
+                "cmd": {"type": "string", "description": "the command"},
+                "timeout": {
+                    "type": "number",
+                    "minimum": 0.1,
+                    "maximum": self.longest,
+                    "default": self.longest,
+                    "description": "seconds that it may take",
+                },
+                "cwd": {"type": "string", "default": ".", "description": "folder to run it in"},
+                "env": {"type": "object", "default": {}, "description": "environment variables"},
+            },
+            "required": ["cmd"],
+        }
+
+    def capability(self, arguments: Mapping[str, Any]) -> str:
+        return "verify"
+
+    def run(self, arguments: Mapping[str, Any], desk: Desk) -> str:
+        command, env = arguments["cmd"], arguments["env"]
+        if not command.strip() or len(command) > MAX_COMMAND or "\0" in command:
+            return f"Error: cmd has {len(command)} characters; allowed are 1 to {MAX_COMMAND} without NUL."
+        if not all(isinstance(value, str) for value in env.values()):
+            return "Error: the values of env must be texts."
+        pairs = tuple(sorted(env.items()))
+        answer = desk.ask(Run(command, float(arguments["timeout"]), arguments["cwd"], pairs))
+        if isinstance(answer, Failure):
+            return f"Error: {answer.message}"
+        assert isinstance(answer, Completed)
+        parts = [f"exit code {answer.exit_code}", *answer.notes]
+        parts += [f"stdout:\n{answer.stdout}"] * bool(answer.stdout) + [f"stderr:\n{answer.stderr}"] * bool(
+            answer.stderr
+        )
+        return "\n".join(parts)

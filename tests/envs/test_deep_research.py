@@ -1,0 +1,216 @@
+"""The environment as gymnasium and as an agent meet it."""
+
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from murk.envs.deep_research import DeepResearchEnv
+from murk.envs.errors import UnknownName, UsageError
+from murk.envs.spaces import UnicodeText
+
+TASKS: list[dict[str, Any]] = [
+    {"id": "light", "question": "When was the Skerry Light lit for the first time?", "gold": ["secret"]},
+    {"id": "ferry", "question": "Who built the ferry Kittiwake?", "as_of": "2021-03-01", "budget": {"calls": 3}},
+]
+SEARCH = {"action": "batch_search", "queries": ["lighthouse lit", "ferry Kittiwake"], "topk": 4}
+URL = "https://vale.example/lighthouse.html"
+NAME = "murk.envs:murk/DeepResearch-v0"
+
+
+def call(name: str, **arguments: Any) -> str:
+    return f"<toolcall>{json.dumps({'name': name, 'arguments': arguments})}</toolcall>"
+
+
+PLAN = [
+    call("todo", updates={"a": {"task": "find the light"}}),
+    "<think>search</think>" + call("batch_web_surfer", **SEARCH),
+    call("batch_web_surfer", action="batch_open", urls=[URL, "https://vale.example/none"]) + call("links", url=URL),
+    call("find", url=URL, text="1874") + call("file", action="write", path="notes.md", content="lit in 1874"),
+    "nonsense",
+    f"<answer>It was lit in 1874 [source]({URL}), \\cite{{web_00000000}}.</answer>",
+]
+
+
+@pytest.fixture
+def env(vale_dir: Path) -> DeepResearchEnv:
+    return DeepResearchEnv(str(vale_dir), TASKS)
+
+
+def play(env: gymnasium.Env[str, str], plan: list[str] = PLAN) -> list[Any]:
+    seen: list[Any] = [env.reset(seed=1, options={"task": "light"})]
+    for action in plan:
+        seen.append(env.step(action))
+        if seen[-1][2] or seen[-1][3]:
+            break
+    return seen
+
+
+def observe(env: DeepResearchEnv, action: str) -> str:
+    env.reset(options={"task": "light"})
+    return env.step(action)[0]
+
+
+def test_gymnasium_accepts_it(vale_dir: Path) -> None:
+    made = gymnasium.make(NAME, snapshot=str(vale_dir), tasks=TASKS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(made.unwrapped, skip_render_check=True)
+    assert gymnasium.make(gymnasium.envs.registration.EnvSpec.from_json(made.spec.to_json())) is not None  # type: ignore[union-attr]
+    assert "DeepResearch" in repr(made)
+
+
+def test_an_episode_from_question_to_report(env: DeepResearchEnv) -> None:
+    seen = play(env)
+    observations = [step[0] for step in seen]
+    assert observations[0] == TASKS[0]["question"]
+    assert "find the light" in observations[1]
+    blocks = json.loads(observations[2].removeprefix("<tool_response>").removesuffix("</tool_response>").strip())
+    assert [block["query"] for block in blocks] == SEARCH["queries"]
+    assert blocks[0]["results"][0]["url"] == URL
+    assert sum(len(block["results"]) for block in blocks) <= 4
+    assert "first time in 1874" in observations[3]
+    assert "error -1: 404 no capture" in observations[3]
+    assert observations[3].count("<tool_response>") == 2
+    assert "places of '1874'" in observations[4]
+    assert "wrote 11 bytes to notes.md" in observations[4]
+    assert "answer" in observations[5]
+    *_, (_, reward, terminated, truncated, info) = seen
+    assert (reward, terminated, truncated) == (0.0, True, False)
+    assert (info["status"], info["citations"], info["dead_citations"]) == ("answered", 1, 1)
+    labels = [step[-1]["capabilities"] for step in seen[1:]]
+    assert labels == ["plan", "seek", "seek,seek", "verify,report", "", "report"]
+    assert info["cache_hits"] == 1
+    with pytest.raises(UsageError, match="over"):
+        env.step("more")
+
+
+def test_budget_and_steps_end_an_episode(vale_dir: Path) -> None:
+    env = DeepResearchEnv(str(vale_dir), TASKS, max_steps=2)
+    question, _ = env.reset(options={"task": "ferry"})
+    assert question.endswith("Answer as of 2021-03-01.\n\nYour budget: calls 3.")
+    *_, truncated, info = env.step(call("wait", seconds=1) * 4)
+    assert truncated
+    assert (info["status"], info["calls"]) == ("truncated", 4)
+    env.reset(options={"task": "light"})
+    assert not env.step("x")[3]
+    assert env.step("x")[3]
+    assert json.loads(observe(env, call("budget")).split("\n", 1)[1].rsplit("\n", 1)[0])["left"]["calls"] is None
+
+
+def test_the_same_actions_give_the_same_bytes_anywhere(vale_dir: Path) -> None:
+    code = (
+        "import sys, json; sys.path.insert(0, sys.argv[2]); import test_deep_research as t\n"
+        "e = t.DeepResearchEnv(sys.argv[1], t.TASKS)\n"
+        "if sys.argv[3] == 'after': e.reset(seed=5); e.step('x'); t.play(e, t.PLAN[:3])\n"
+        "print(t.play(e))"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code, str(vale_dir), str(Path(__file__).parent), order],
+            env={"PYTHONHASHSEED": seed}, check=True, capture_output=True,
+        ).stdout
+        for seed, order in (("1", "alone"), ("2", "alone"), ("3", "after"))
+    }  # fmt: skip
+    assert len(outputs) == 1
+
+
+@pytest.mark.parametrize("mode", ["sync", "async", "async without shared memory"])
+def test_vector_environments_give_the_same(vale_dir: Path, mode: str) -> None:
+    alone = DeepResearchEnv(str(vale_dir), TASKS)
+    kind = mode.split(maxsplit=1)[0]
+    more: dict[str, Any] = {"vector_kwargs": {"shared_memory": mode == "async"}} if kind == "async" else {}
+    envs = gymnasium.make_vec(NAME, 2, kind, snapshot=str(vale_dir), tasks=TASKS, **more)
+    try:
+        first = envs.reset(seed=1, options={"task": "light"})[0]
+        assert tuple(first) == (TASKS[0]["question"],) * 2
+        for action, expected in zip(PLAN[:5], play(alone)[1:], strict=False):
+            found = envs.step([action, action])
+            assert tuple(found[0]) == (expected[0],) * 2
+            assert np.all(found[4]["calls"] == expected[4]["calls"])
+    finally:
+        envs.close()
+
+
+def test_policies_see_no_gold(env: DeepResearchEnv) -> None:
+    assert "secret" not in repr(play(env))
+
+
+@pytest.mark.parametrize(
+    ("settings_", "error", "words"),
+    [
+        ({"dialect": "steps"}, UnknownName, "Did you mean 'step'"),
+        ({"tools": "reserch"}, UnknownName, "Did you mean 'research'"),
+        ({"tools": {"base": "research", "find": {"arond": 3}}}, UsageError, "arond"),
+        ({"tools": {"find": {"name": "x"}, "links": {"name": "x"}}}, UsageError, "two tools"),
+        ({"budget": {"call": 3}}, UnknownName, "Did you mean 'calls'"),
+        ({"budget": {"calls": -1}}, UsageError, "from 0"),
+        ({"max_steps": 0}, UsageError, "1 and more"),
+        ({"render_mode": "video"}, UnknownName, "render mode"),
+        ({"tasks": []}, UsageError, "no tasks"),
+        ({"tasks": [{"id": "a"}]}, UsageError, "'question'"),
+        ({"tasks": [TASKS[0], TASKS[0]]}, UsageError, "two tasks"),
+        ({"snapshot": "/nowhere"}, UsageError, "not a folder"),
+    ],
+)
+def test_wrong_settings_are_refused_at_once(
+    vale_dir: Path, settings_: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        DeepResearchEnv(**({"snapshot": str(vale_dir), "tasks": TASKS} | settings_))
+
+
+def test_profiles_rename_describe_and_drop(vale_dir: Path) -> None:
+    tools = {"base": "research", "wait": False, "find": {"name": "grep", "description": "Look  for a text."}}
+    env = DeepResearchEnv(str(vale_dir), TASKS, tools=tools)
+    assert "wait" not in env.offers
+    assert env.offers["grep"].schema["function"]["description"] == "Look for a text."
+    assert "1 places" in observe(env, call("grep", url=URL, text="1874"))
+    assert "Did you mean" in observe(env, call("grepp", url=URL, text="1874"))
+
+
+def test_components_can_be_switched_off_alone(vale_dir: Path) -> None:
+    env = DeepResearchEnv(str(vale_dir), TASKS, cache=False, patching=False, summaries=False)
+    twice = call("links", url=URL) * 2
+    env.reset(options={"task": "light"})
+    assert env.step(twice)[4]["cache_hits"] == 0
+    assert "unknown action 'patch'" in observe(env, call("file", action="patch", path="a", anchor="b"))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=400), st.sampled_from(["step", "hermes", "openai", "react"]))
+def test_any_text_is_an_action(vale_dir: Path, text: str, dialect: str) -> None:
+    env = DeepResearchEnv(str(vale_dir), TASKS, dialect=dialect)
+    env.reset(options={"task": "light"})
+    observation, _, terminated, _, info = env.step(text)
+    assert info["step"] == 1
+    assert observation or terminated
+    assert env.observation_space.contains(observation)
+
+
+@given(st.text(max_size=50))
+def test_unicode_survives_shared_memory(text: str) -> None:
+    import multiprocessing
+
+    from gymnasium.vector.utils.shared_memory import (
+        create_shared_memory,
+        read_from_shared_memory,
+        write_to_shared_memory,
+    )
+
+    space = UnicodeText(50)
+    memory = create_shared_memory(space, 2, multiprocessing)
+    write_to_shared_memory(space, 1, "x" * 50, memory)  # type: ignore[arg-type]
+    write_to_shared_memory(space, 1, text, memory)  # type: ignore[arg-type]
+    assert tuple(read_from_shared_memory(space, memory, 2)) == ("", text)
+    space.seed(3)
+    assert space.contains(space.sample())
