@@ -14,7 +14,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="murk", description="A gym for deep-research agents.", allow_abbrev=False)
     groups = parser.add_subparsers(dest="group", required=True, metavar="COMMAND")
     from murk.envs.web.cli import add_commands
+    from murk.rollout.play import add_command
 
+    add_command(groups.add_parser("play", help="sit at an agent's desk in the terminal", allow_abbrev=False))
     add_commands(groups.add_parser("snapshot", help="build, search, check and export a frozen web"))
     options = parser.parse_args(arguments)
     try:

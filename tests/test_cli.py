@@ -126,3 +126,15 @@ def test_authority_lists_extend_the_default(capsys: pytest.CaptureFixture[str], 
     )
     assert status == 2
     assert "bad:1" in error
+
+
+def test_a_person_can_play(vale_dir: Path) -> None:
+    lines = ["help", "tools", 'batch_web_surfer {"action": "batch_search", "queries": ["lighthouse"]}', "find {broken"]
+    lines += ["<toolcall>", "answer 1874 [x](https://vale.example/lighthouse.html)"]
+    command = [sys.executable, "-m", "murk.rollout.main", "play", str(vale_dir), "When was it lit?"]
+    done = subprocess.run(command, input="\n".join(lines) + "\n", check=True, capture_output=True, text=True)
+    assert "When was it lit?" in done.stdout
+    assert "https://vale.example/lighthouse.html" in done.stdout
+    assert json.loads(done.stdout.splitlines()[-1])["status"] == "answered"
+    ended = subprocess.run(command, input="", check=True, capture_output=True, text=True)
+    assert json.loads(ended.stdout.splitlines()[-1])["status"] == "running"

@@ -1,0 +1,228 @@
+"""An agent's text as calls or an answer, and results as text, in a named dialect.
+
+Nothing an agent writes raises here: what is wrong with a turn is told in its `problems`, which are for the agent to
+read. What may be mended without doubt is mended silently (see `dialects.loose_json`); the rest is refused.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from murk.envs.dialects import hermes, openai, react, step
+from murk.envs.dialects.draft import MAX_CALLS, Draft, Form, RawCall
+from murk.envs.dialects.loose_json import read_json, shorten
+from murk.envs.errors import UnknownName
+from murk.envs.records import canonical_json
+
+__all__ = [
+    "DIALECTS",
+    "MAX_ACTION",
+    "MAX_CALLS",
+    "MAX_ID",
+    "REMINDER",
+    "ToolCall",
+    "Turn",
+    "parse",
+    "render_results",
+    "render_turn",
+    "system_prompt",
+]
+
+MAX_ACTION = 200_000
+MAX_ID = 128
+
+_FORMS: dict[str, Form] = {"step": step, "hermes": hermes, "openai": openai, "react": react}
+DIALECTS = tuple(_FORMS)
+REMINDER: Mapping[str, str] = MappingProxyType({name: form.REMINDER for name, form in _FORMS.items()})
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool that exists, with arguments that are a JSON object.
+
+    Attributes:
+        name: The tool.
+        arguments: Canonical JSON text, so that the record is plain data; `values` is the object itself.
+        id: Unique within the turn: as the agent gave it, else `call_<position among the calls>`.
+    """
+
+    name: str
+    arguments: str = "{}"
+    id: str = "call_1"
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The arguments; a new dict each time."""
+        values: dict[str, Any] = json.loads(self.arguments)
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What an agent's text says.
+
+    Attributes:
+        thought: Its reasoning, and whatever stands outside the calls and the answer.
+        calls: In the order to run them; at most `MAX_CALLS`.
+        answer: The final answer; None if there is none, or calls beside it.
+        problems: One sentence for each thing that was wrong: what, the value shortened, and what is allowed.
+    """
+
+    thought: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    answer: str | None = None
+    problems: tuple[str, ...] = ()
+
+
+def parse(text: str, dialect: str, tools: Sequence[str]) -> Turn:
+    """Reads a turn; any text gives one.
+
+    >>> parse('<toolcall>{"name": "find", "arguments": {"text": "1890"}}</toolcall>', "step", ["find"]).calls
+    (ToolCall(name='find', arguments='{"text":"1890"}', id='call_1'),)
+    >>> parse('<toolcall>{"name": "fnd"}</toolcall>', "step", ["find", "links"]).problems
+    ("Unknown tool 'fnd'. Did you mean 'find'? Known: find, links.",)
+
+    Raises:
+        UnknownName: there is no such dialect.
+    """
+    form = _form(dialect)
+    if len(text) > MAX_ACTION:
+        return Turn(problems=(f"The turn has {len(text)} characters and was not read; at most {MAX_ACTION} are.",))
+    draft = form.read(text)
+    calls, problems = _calls(draft, tools)
+    answer = _answer(draft, form, problems)
+    thoughts = (thought.strip() for thought in draft.thoughts)
+    thought = _clean("\n".join(thought for thought in thoughts if thought))
+    return Turn(thought, calls, answer, tuple(map(_clean, problems)))
+
+
+def render_turn(turn: Turn, dialect: str) -> str:
+    """Writes a turn as its agent would; the problems have no place in it.
+
+    `parse` gives the same turn back if it is well-formed: calls or a non-empty answer but not both; thought and answer
+    without white space around them or lone surrogates; canonical arguments; ids that are unique and of 1 to `MAX_ID`
+    characters, in `react` those that `parse` gives.
+
+    Raises:
+        UnknownName: there is no such dialect.
+    """
+    form = _form(dialect)
+    # Ids are written only where they are not those that `parse` gives, but in `openai` always: results refer to them.
+    calls = [
+        RawCall(call.name, call.arguments, None if call.id == f"call_{n}" and dialect != "openai" else call.id)
+        for n, call in enumerate(turn.calls, 1)
+    ]
+    return form.write(turn.thought, calls, turn.answer)
+
+
+def render_results(results: Sequence[tuple[ToolCall, str]], notices: Sequence[str], dialect: str) -> str:
+    """Writes what the agent reads next: each result in a frame that its text cannot leave, then the notices.
+
+    A tag or label of the dialect within a result is quoted by a backslash, as in `<\\/tool_response>`.
+
+    Raises:
+        UnknownName: there is no such dialect.
+    """
+    framed = [(call.id, text) for call, text in results]
+    return _clean(_form(dialect).frame(framed, notices))
+
+
+def system_prompt(tools: Sequence[Mapping[str, Any]], dialect: str) -> str:
+    """Explains the dialect and lists the tools' JSON schemas, one a line.
+
+    Raises:
+        UnknownName: there is no such dialect.
+    """
+    schemas = "\n".join(json.dumps(dict(tool), ensure_ascii=False) for tool in tools)
+    return f"{_form(dialect).REMINDER}\n\nThe tools, each as a JSON schema:\n{schemas}"
+
+
+def _form(dialect: str) -> Form:
+    if dialect not in _FORMS:
+        raise UnknownName("dialect", dialect, DIALECTS)
+    return _FORMS[dialect]
+
+
+def _answer(draft: Draft, form: Form, problems: list[str]) -> str | None:
+    """The answer that counts, if there is one; why there is none goes to the problems."""
+    answers = [_clean(answer.strip()) for answer in draft.answers]
+    if draft.calls:
+        if answers:
+            problems.append("The answer is set aside because the turn calls tools; give it in a turn without calls.")
+    elif not answers:
+        problems.append(form.EMPTY)
+    elif len(answers) > 1:
+        problems.append(f"The turn has {len(answers)} answers; exactly one is allowed.")
+    elif not answers[0]:
+        problems.append("The answer is empty; it must have text.")
+    else:
+        return answers[0]
+    return None
+
+
+def _calls(draft: Draft, tools: Sequence[str]) -> tuple[tuple[ToolCall, ...], list[str]]:
+    """The calls that can run, and the problems of the others."""
+    good: list[tuple[str, str, Any]] = []
+    problems: list[str] = []
+    for raw in draft.calls:
+        try:
+            good.append(_check(raw, tools))
+        except ValueError as error:
+            problems.append(str(error))
+    if draft.dropped:
+        problems.append(f"{draft.dropped} calls beyond the first {MAX_CALLS} of the turn are dropped.")
+    problems += draft.problems
+    ids = _ids([given for _, _, given in good], problems)
+    calls = tuple(ToolCall(name, arguments, id_) for (name, arguments, _), id_ in zip(good, ids, strict=True))
+    return calls, problems
+
+
+def _check(raw: RawCall | str, tools: Sequence[str]) -> tuple[str, str, Any]:
+    """Name, canonical arguments and given id of a call; what keeps it from running is a ValueError."""
+    if isinstance(raw, str):
+        raise ValueError(raw)
+    if not isinstance(raw.name, str) or not raw.name.strip():
+        raise ValueError(f"A call's name is {shorten(raw.name)}; it must be one of {', '.join(sorted(tools))}.")
+    name = raw.name.strip()
+    if name not in tools:
+        message = str(UnknownName("tool", name[:80], tools))
+        raise ValueError(message[0].upper() + message[1:])
+    arguments = raw.arguments
+    if isinstance(arguments, str):
+        try:
+            arguments = read_json(arguments) if arguments.strip() else {}
+        except ValueError as error:
+            raise ValueError(f"The arguments of {name} are not valid JSON: {error}; they are an object.") from None
+    if not isinstance(arguments, dict | None):
+        raise ValueError(f"The arguments of {name} are {shorten(arguments)}; they must be a JSON object.")
+    text = canonical_json(arguments or {})
+    if (clean := _clean(text)) != text:
+        text = canonical_json(json.loads(clean))  # two keys may have become one
+    return name, text, raw.id
+
+
+def _ids(given: Sequence[Any], problems: list[str]) -> list[str]:
+    """An id for each call: the one given if it is usable and new, else the next free of `call_<n>`."""
+    usable = [_clean(id_) if isinstance(id_, str) and 0 < len(id_) <= MAX_ID else None for id_ in given]
+    ids: list[str] = []
+    for position, id_ in enumerate(usable, 1):
+        if id_ is not None and id_ not in ids:
+            ids.append(id_)
+            continue
+        n = position
+        while f"call_{n}" in usable or f"call_{n}" in ids:
+            n += 1
+        if id_ is not None:
+            problems.append(f"Two calls have the id {shorten(id_)}; the later one is now 'call_{n}'.")
+        ids.append(f"call_{n}")
+    return ids
+
+
+def _clean(text: str) -> str:
+    """Text that can be encoded: lone surrogates, which JSON escapes can make, become U+FFFD."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)

@@ -1,0 +1,108 @@
+"""Text framed by tags, as the dialects `step` and `hermes` have it."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+
+from murk.envs.dialects.draft import MAX_CALLS, RawCall
+from murk.envs.dialects.loose_json import json_end, read_json, shorten, skip_space
+
+_ALLOWED = 'a call is {"name": "<tool>", "arguments": {...}}'
+_CALL_KEYS = {"name", "arguments", "id"}
+
+
+class Tags:
+    """The tags of one dialect: how to split text at them, and how to write them so that they are only text.
+
+    A tag is quoted by a backslash after its `<`, and one that has backslashes already gets one more, so that quoting
+    can be taken back: `</answer>` becomes `<\\/answer>`. Variants in case and spacing are quoted, too, since a model
+    may take them for the tag.
+
+    Args:
+        call: The tag whose body is JSON.
+        other: The other tags; `think` and `tool_response` are text if they are never closed, all others end with the
+            text.
+    """
+
+    def __init__(self, call: str, *other: str) -> None:
+        names = "|".join((call, *other))
+        tag = rf"\s*+/?\s*+(?:{names})\s*+>"
+        self._call = call
+        self._mark = re.compile(rf"<(/?)({names})>")
+        self._plain = re.compile(rf"<(?=\\*+{tag})", re.IGNORECASE)
+        self._quoted = re.compile(rf"<\\(?=\\*+{tag})", re.IGNORECASE)
+
+    def quote(self, text: str) -> str:
+        """Makes tags in text harmless."""
+        return self._plain.sub(r"<\\", text)
+
+    def unquote(self, text: str) -> str:
+        """Takes `quote` back."""
+        return self._quoted.sub("<", text)
+
+    def blocks(self, text: str) -> Iterator[tuple[str, str]]:
+        """Splits text into (tag, body), with tag "" for the text between; the first tag to open decides."""
+        start = pos = calls = 0
+        unclosed: set[str] = set()
+        while mark := self._mark.search(text, pos):
+            closing, tag = mark.groups()
+            pos = mark.end()
+            if closing:
+                # Chat templates often open the thought in the prompt, so that the turn only closes it.
+                if tag == "think" and start == 0:
+                    yield tag, text[: mark.start()]
+                    start = pos
+                continue
+            calls += tag == self._call
+            end = None if tag in unclosed else self._end(text, tag, mark, tag == self._call and calls <= MAX_CALLS)
+            if end is None:
+                unclosed.add(tag)
+                continue
+            yield "", text[start : mark.start()]
+            yield tag, text[pos : end[0]]
+            start = pos = end[1]
+        yield "", text[start:]
+
+    def _end(self, text: str, tag: str, mark: re.Match[str], is_json: bool) -> tuple[int, int] | None:
+        """Where the body of a tag ends and where the text goes on; None if the tag is only text."""
+        close = f"</{tag}>"
+        if is_json and (end := json_end(text, mark.end())) is not None:
+            rest = skip_space(text, end)
+            if text.startswith(close, rest):
+                return end, rest + len(close)
+            if close.startswith(text[rest : rest + len(close)]):  # the text ends before or within the closing tag
+                return end, len(text)
+        end = text.find(close, mark.end())
+        if end >= 0:
+            return end, end + len(close)
+        opens_turn = tag == "think" and not text[: mark.start()].strip()
+        if tag in ("think", "tool_response") and not opens_turn:
+            return None
+        return len(text), len(text)
+
+
+def write_call(call: RawCall) -> str:
+    """The JSON of a call; no string in it can close the tag."""
+    text = f'{{"name": {json.dumps(call.name, ensure_ascii=False)}, "arguments": {call.arguments}'
+    if call.id is not None:
+        text += f', "id": {json.dumps(call.id, ensure_ascii=False)}'
+    return (text + "}").replace("</", "<\\/")
+
+
+def frame(tags: Tags, results: Sequence[tuple[str, str]], notices: Sequence[str]) -> str:
+    """One `<tool_response>` for each result, then a line for each notice."""
+    parts = [f"<tool_response>\n{tags.quote(text)}\n</tool_response>" for _, text in results]
+    return "\n".join(parts + [f"Notice: {tags.quote(notice)}" for notice in notices])
+
+
+def read_call(body: str) -> RawCall | str:
+    """Reads the JSON of a call, or says what is wrong with it."""
+    try:
+        value = read_json(body)
+    except ValueError as error:
+        return f"A call is not valid JSON: {error}; {_ALLOWED}."
+    if not isinstance(value, dict):
+        return f"A call is not a JSON object but {shorten(value)}; {_ALLOWED}."
+    if unknown := [key for key in value if key not in _CALL_KEYS]:
+        return f"A call has the unknown key {shorten(unknown[0])}; {_ALLOWED}."
+    return RawCall(value.get("name"), value.get("arguments"), value.get("id"))
