@@ -1,6 +1,7 @@
 """The environment: a researcher's desk as a native Gymnasium environment."""
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import gymnasium
@@ -8,6 +9,7 @@ import gymnasium
 from murk.envs import actions
 from murk.envs.budget import Budget, Prices, count_tokens
 from murk.envs.citations import citations
+from murk.envs.context import Message, Trimming, View
 from murk.envs.desk import Cached, Desk, NoShell, Router
 from murk.envs.errors import UnknownName, UsageError
 from murk.envs.records import World
@@ -37,6 +39,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         cache: Whether identical requests are answered from memory.
         patching: Whether files can be patched.
         summaries: Whether long results are cut, their whole text kept as a file.
+        context: Thresholds `upper` and `lower` in tokens, beyond which the oldest parts of the conversation are cut
+            from what the policy sees; None to show it whole.
         render_mode: `ansi` or None.
 
     Raises:
@@ -58,6 +62,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         cache: bool = True,
         patching: bool = True,
         summaries: bool = True,
+        context: Mapping[str, int] | None = MappingProxyType({"upper": 80_000, "lower": 60_000}),
         render_mode: str | None = None,
     ) -> None:
         if dialect not in actions.DIALECTS:
@@ -73,6 +78,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.budget, self.prices = dict(budget or {}), Prices(**(prices or {}))
         Budget.of(self.budget)
         self.cache, self.patching, self.summaries = cache, patching, summaries
+        self.trimming = Trimming(**context) if context is not None else None
         self.action_space = UnicodeText(actions.MAX_ACTION)
         self.observation_space = UnicodeText(MAX_OBSERVATION)
         self._ended = True
@@ -106,7 +112,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.desk = Desk(world, workspace, limits, self.prices, count_tokens, self.summaries)
         question = self._question()
         self.desk.read(question)
-        self.transcript = [("user", question)]
+        self.history = [Message("user", question)]
+        self.view = View(tuple(self.history))
         return question, self._info((), 0, "running")
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
@@ -130,7 +137,11 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         observation = "" if turn.answer is not None else actions.render_results(results, turn.problems, self.dialect)
         observation = observation[:MAX_OBSERVATION]
         self.desk.read(observation)
-        self.transcript += [("assistant", action), ("tool", observation)]
+        self.history += [Message("assistant", action), Message("tool", observation)]
+        if self.trimming is None:
+            self.view = View(tuple(self.history))
+        else:
+            self.view = self.trimming.view(self.history, self.view, count_tokens)
         terminated = turn.answer is not None
         truncated = not terminated and (
             self.step_number >= self.max_steps or self.desk.budget.exceeded(self.desk.spent) is not None
@@ -144,7 +155,12 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         """The transcript so far, as text."""
         if self.render_mode is None:
             return None
-        return "\n\n".join(f"--- {role}\n{text}" for role, text in self.transcript)
+        return "\n\n".join(f"--- {message.role}\n{message.content}" for message in self.history)
+
+    @property
+    def conversation(self) -> list[dict[str, str]]:
+        """Chat messages as the policy should see them, after context management."""
+        return [{"role": message.role, "content": message.content} for message in self.view.messages]
 
     def _run(self, call: actions.ToolCall) -> tuple[str, str]:
         offer = self.offers[call.name]
@@ -176,6 +192,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             "seconds": spent.seconds,
             "money": spent.money,
             "cache_hits": self.cached.saved_calls,
+            "struck": len(self.view.struck),
+            "dropped": len(self.view.dropped),
         }
         if self.answer is not None:
             found = citations(self.answer, self.desk.pages)

@@ -178,6 +178,20 @@ def test_profiles_rename_describe_and_drop(vale_dir: Path) -> None:
     assert "Did you mean" in observe(env, call("grepp", url=URL, text="1874"))
 
 
+def test_the_policy_sees_a_conversation_that_is_cut_and_the_record_is_not(vale_dir: Path) -> None:
+    env = DeepResearchEnv(str(vale_dir), TASKS, context={"upper": 300, "lower": 200}, render_mode="ansi")
+    whole = DeepResearchEnv(str(vale_dir), TASKS, context=None)
+    for either in (env, whole):
+        either.reset(options={"task": "light"})
+        for _ in range(5):
+            info = either.step(call("batch_web_surfer", action="batch_open", urls=[URL]))[4]
+    assert info["dropped"] == 0
+    assert env.view.dropped
+    assert len(env.conversation) < len(whole.conversation) == 11
+    assert env.history == whole.history
+    assert str(env.render()).count("--- assistant") == 5
+
+
 def test_components_can_be_switched_off_alone(vale_dir: Path) -> None:
     env = DeepResearchEnv(str(vale_dir), TASKS, cache=False, patching=False, summaries=False)
     twice = call("links", url=URL) * 2

@@ -1,0 +1,88 @@
+"""What a policy sees of a long history: the two thresholds of Step-DeepResearch (arXiv 2512.20491, section 4).
+
+When the conversation grows beyond the upper threshold, the contents of its oldest tool results are struck first, then
+its oldest turns are left out, until it is below the lower one. The question and the newest turn always stay. Only the
+view is cut, never the record; what was cut is told, and is recorded.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from murk.envs.errors import UsageError
+
+STRUCK = "[the content of this result was left out to save space; ask again or read its file]"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the conversation: `role` is `user` (the question), `assistant`, or `tool`."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A conversation as the policy sees it.
+
+    Attributes:
+        messages: What it sees.
+        struck: Places in the whole conversation whose content is struck.
+        dropped: Places in the whole conversation that are left out.
+        tokens: Tokens of what it sees.
+    """
+
+    messages: tuple[Message, ...]
+    struck: tuple[int, ...] = ()
+    dropped: tuple[int, ...] = ()
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trimming:
+    """The two thresholds, in tokens.
+
+    Raises:
+        UsageError: the lower one is not below the upper one.
+    """
+
+    upper: int = 80_000
+    lower: int = 60_000
+
+    def __post_init__(self) -> None:
+        if not 0 < self.lower < self.upper:
+            raise UsageError(f"thresholds are lower {self.lower} and upper {self.upper}; lower must be below upper.")
+
+    def view(self, history: Sequence[Message], before: View, count: Callable[[str], int]) -> View:
+        """The conversation after more of it has happened.
+
+        Args:
+            history: All of it: the question first, then turns of `assistant` and `tool` in their order.
+            before: The view until now; what it cut stays cut, so that the beginning of what a policy reads changes
+                only when something new is cut.
+            count: Tokens of a text.
+        """
+        struck, dropped = set(before.struck), set(before.dropped)
+        sizes = [count(STRUCK if i in struck else message.content) for i, message in enumerate(history)]
+        total = sum(size for i, size in enumerate(sizes) if i not in dropped)
+        last = len(history) - 2  # the newest turn and its result stay
+        if total > self.upper:
+            for i in range(1, last):
+                if total <= self.lower:
+                    break
+                if history[i].role == "tool" and i not in struck and i not in dropped and sizes[i] > count(STRUCK):
+                    struck.add(i)
+                    total -= sizes[i] - count(STRUCK)
+                    sizes[i] = count(STRUCK)
+            for i in range(1, last):
+                if total <= self.lower and history[i].role == "assistant":
+                    break
+                if i not in dropped:
+                    dropped.add(i)
+                    total -= sizes[i]
+        shown = tuple(
+            Message(message.role, STRUCK if i in struck else message.content)
+            for i, message in enumerate(history)
+            if i not in dropped
+        )
+        return View(shown, tuple(sorted(struck - dropped)), tuple(sorted(dropped)), total)
