@@ -13,9 +13,12 @@ from murk.envs.context import Message, Trimming, View
 from murk.envs.desk import Cached, Desk, NoShell, Router
 from murk.envs.errors import UnknownName, UsageError
 from murk.envs.records import World
+from murk.envs.sandbox import Sandbox
+from murk.envs.shell import Shell
 from murk.envs.spaces import UnicodeText
 from murk.envs.tasks import Task, read_tasks
 from murk.envs.tools import check_arguments, profile
+from murk.envs.tools.shell import ShellTool
 from murk.envs.web.snapshot import Snapshot
 from murk.envs.workspace import Workspace
 
@@ -74,6 +77,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.web: World = Snapshot.open(snapshot) if isinstance(snapshot, str) else snapshot
         self.tasks = read_tasks(tasks)
         self.offers = profile(tools)
+        has_shell = any(isinstance(offer.tool, ShellTool) for offer in self.offers.values())
+        self.sandbox = Sandbox() if has_shell else None
         self.dialect, self.max_steps, self.render_mode = dialect, max_steps, render_mode
         self.budget, self.prices = dict(budget or {}), Prices(**(prices or {}))
         Budget.of(self.budget)
@@ -107,7 +112,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.answer: str | None = None
         self.cached = Cached(self.web)
         workspace = Workspace(self.patching)
-        world = Router(self.cached if self.cache else self.web, workspace, NoShell())
+        shell = Shell(self.sandbox, workspace) if self.sandbox else NoShell()
+        world = Router(self.cached if self.cache else self.web, workspace, shell)
         limits = Budget.of(self.budget | dict(self.task.budget))
         self.desk = Desk(world, workspace, limits, self.prices, count_tokens, self.summaries)
         question = self._question()

@@ -1,6 +1,8 @@
 """The environment as gymnasium and as an agent meet it."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -190,6 +192,40 @@ def test_the_policy_sees_a_conversation_that_is_cut_and_the_record_is_not(vale_d
     assert len(env.conversation) < len(whole.conversation) == 11
     assert env.history == whole.history
     assert str(env.render()).count("--- assistant") == 5
+
+
+def test_the_profile_full_has_a_shell_over_the_same_files(vale_dir: Path) -> None:
+    if not shutil.which("bwrap"):
+        reason = "bubblewrap is not installed"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    env = DeepResearchEnv(str(vale_dir), TASKS, tools="full")
+    env.reset(options={"task": "light"})
+    env.step(call("file", action="write", path="notes/a.txt", content="b\na\n"))
+    observation, *_, info = env.step(call("shell", cmd="sort a.txt | tee sorted.txt; rm a.txt; exit 3", cwd="notes"))
+    assert "exit code 3" in observation
+    assert "a\nb" in observation
+    assert info["capabilities"] == "verify"
+    assert "notes/sorted.txt  4 bytes" in env.step(call("file", action="list"))[0]
+    assert "not there" in env.step(call("file", action="read", path="notes/a.txt"))[0]
+    for arguments, why in (
+        ({"cmd": " "}, "allowed are 1 to"), ({"cmd": "ls", "cwd": "../.."}, "not in the workspace"),
+        ({"cmd": "ls", "timeout": 999}, "allowed are 0.1 to 60"), ({"cmd": "ls", "env": {"A": 3}}, "must be texts"),
+        ({"cmd": "ls", "env": {"A=B": "x"}}, "cannot be a variable"),
+        ({"cmd": "sleep 9", "timeout": 0.5}, "time limit"),
+    ):  # fmt: skip
+        assert why in env.step(call("shell", **arguments))[0]
+
+
+def test_the_profile_full_is_refused_where_there_is_no_bubblewrap(
+    vale_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from murk.envs.sandbox import box
+
+    monkeypatch.setenv("PATH", "/nowhere")
+    box._require.cache_clear()
+    with pytest.raises(UsageError, match="bubblewrap"):
+        DeepResearchEnv(str(vale_dir), TASKS, tools="full")
+    box._require.cache_clear()
 
 
 def test_components_can_be_switched_off_alone(vale_dir: Path) -> None:
