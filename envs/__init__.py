@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
+from gymnasium.envs.registration import WrapperSpec
 
 from murk.envs.budget import Budget
 from murk.envs.checks import check_research_env
@@ -26,7 +27,11 @@ __all__ = [
     "check_research_env",
 ]
 
-gymnasium.register(id="murk/DeepResearch-v0", entry_point="murk.envs.deep_research:DeepResearchEnv")
+gymnasium.register(
+    id="murk/DeepResearch-v0",
+    entry_point="murk.envs.deep_research:DeepResearchEnv",
+    additional_wrappers=(WrapperSpec("PayReward", "murk.rewards.wrapper:PayReward", {}),),
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ from murk.envs.citations import citations
 from murk.envs.context import Message, Trimming, View
 from murk.envs.desk import Cached, Desk, NoShell, Router
 from murk.envs.errors import UnknownName, UsageError
-from murk.envs.records import World
+from murk.envs.records import Trajectory, World
 from murk.envs.sandbox import Sandbox
 from murk.envs.shell import Shell
 from murk.envs.spaces import UnicodeText
@@ -29,7 +29,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
     """An agent researches a question with tools over a frozen web, and ends with a cited report.
 
     An action is the agent's turn as text, in a dialect (`murk.envs.actions`). The observation is the newest turn of the
-    world as text. Nothing an agent writes raises. The reward is 0 throughout; scoring is done by a wrapper or later.
+    world as text. Nothing an agent writes raises.
 
     Args:
         snapshot: Folder of a snapshot, or a world that is open already.
@@ -44,6 +44,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         summaries: Whether long results are cut, their whole text kept as a file.
         context: Thresholds `upper` and `lower` in tokens, beyond which the oldest parts of the conversation are cut
             from what the policy sees; None to show it whole.
+        reward: Name of the reward, or a mapping of its name to its settings, which the wrapper `PayReward` pays on the
+            last step; None to leave scoring for later. This class itself pays 0.
         render_mode: `ansi` or None.
 
     Raises:
@@ -66,6 +68,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         patching: bool = True,
         summaries: bool = True,
         context: Mapping[str, int] | None = MappingProxyType({"upper": 80_000, "lower": 60_000}),
+        reward: str | Mapping[str, Any] | None = "rubric",
         render_mode: str | None = None,
     ) -> None:
         if dialect not in actions.DIALECTS:
@@ -83,6 +86,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.budget, self.prices = dict(budget or {}), Prices(**(prices or {}))
         Budget.of(self.budget)
         self.cache, self.patching, self.summaries = cache, patching, summaries
+        self.reward = reward
         self.trimming = Trimming(**context) if context is not None else None
         self.action_space = UnicodeText(actions.MAX_ACTION)
         self.observation_space = UnicodeText(MAX_OBSERVATION)
@@ -156,6 +160,16 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         status = "answered" if terminated else "truncated" if truncated else "running"
         labels = tuple(capabilities) + ("report",) * terminated
         return observation, 0.0, terminated, truncated, self._info(labels, len(turn.problems), status)
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """The episode so far, as rewards see it."""
+        spent, limits = self.desk.spent, self.desk.budget
+        spending = {name: getattr(spent, name) for name in ("calls", "tokens", "seconds", "money")}
+        budget = {name: limit for name in spending if (limit := getattr(limits, name)) is not None}
+        found = tuple(citation.url for citation in citations(self.answer or "", self.desk.pages))
+        status = "answered" if self.answer is not None else "truncated"
+        return Trajectory(self.task.id, status, self.answer, found, spending, budget)
 
     def render(self) -> str | None:
         """The transcript so far, as text."""

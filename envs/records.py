@@ -6,7 +6,7 @@ Every record is plain data: `encode` turns it into JSON values and `decode` back
 import json
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol, Union, get_args, get_origin, get_type_hints
 
 
@@ -227,6 +227,28 @@ class Failure:
     message: str
     retry_after: float | None = None
     cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """What a reward needs of an episode.
+
+    Attributes:
+        task: Id of the task.
+        status: `answered` or `truncated`.
+        answer: The final report; None where there is none.
+        citations: Canonical URL of the page that each citation of the report means, in their order; None for one that
+            means no page delivered.
+        spending: What was spent, by field of `Spending`.
+        budget: What might be spent, by field of `Budget`; fields without a limit are left out.
+    """
+
+    task: str
+    status: str
+    answer: str | None
+    citations: tuple[str | None, ...] = ()
+    spending: Mapping[str, float] = field(default_factory=dict)
+    budget: Mapping[str, float] = field(default_factory=dict)
 
 
 WebRequest = Search | Open | Links

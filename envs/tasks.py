@@ -4,6 +4,7 @@ Files hold one JSON object a line; fields that murk does not know are kept.
 """
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,44 @@ from murk.envs.errors import UsageError
 
 _FIELDS = ("id", "question", "kind", "language", "as_of", "budget")
 _MAX_LINE = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One statement about a good report; a negative weight marks a flaw.
+
+    Attributes:
+        check: How the rule judge decides it (`murk.rewards.judges.rule`); None where it needs another judge.
+        role: `explicit`, `implicit` or `negative`.
+        fatal: Whether the score is zero where a positive one is not met, or a flaw is there.
+    """
+
+    id: str
+    text: str
+    weight: float
+    axis: str = ""
+    role: str = "explicit"
+    fatal: bool = False
+    check: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], number: int) -> "Criterion":
+        """A criterion from JSON values, with a number for an id where it has none.
+
+        Raises:
+            UsageError: a field is missing or wrong; the message names it.
+        """
+        if not isinstance(data, Mapping) or not isinstance(data.get("text"), str):
+            raise UsageError(f"criterion {number} is {str(data)[:80]!r}; allowed is a mapping with a text.")
+        weight = data.get("weight")
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight or not math.isfinite(weight):
+            raise UsageError(f"criterion {number}: weight is {weight!r}; allowed are finite numbers other than 0.")
+        check = data.get("check")
+        if check is not None and not isinstance(check, Mapping):
+            raise UsageError(f"criterion {number}: check is {check!r}; allowed is a mapping.")
+        role = str(data.get("role", "explicit" if weight > 0 else "negative"))
+        axis, name = str(data.get("axis", "")), str(data.get("id", number))
+        return cls(name, data["text"], float(weight), axis, role, bool(data.get("fatal", False)), check)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +65,8 @@ class Task:
         language: Of the question, as a tag such as `en`.
         as_of: Date that the question is about; None for the newest state.
         budget: Limits of the task's own, by field of `Budget`.
-        more: All other fields (answer, gold, claims, rubric, split, meta, ...). Never shown to a policy.
+        rubric: Statements about a good report. Never shown to a policy.
+        more: All other fields (answer, gold, claims, split, meta, ...). Never shown to a policy.
     """
 
     id: str
@@ -35,6 +75,7 @@ class Task:
     language: str = "en"
     as_of: str | None = None
     budget: Mapping[str, float | None] = field(default_factory=dict)
+    rubric: tuple[Criterion, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -55,7 +96,15 @@ class Task:
                 raise UsageError(f"task {known['id']}: field {name!r} is {known[name]!r}; allowed is a text.")
         if not isinstance(known.get("budget", {}), Mapping):
             raise UsageError(f"task {known['id']}: field 'budget' must be a mapping.")
-        return cls(**known, more={name: value for name, value in data.items() if name not in _FIELDS})
+        rubric = data.get("rubric") or []
+        if not isinstance(rubric, list | tuple):
+            raise UsageError(f"task {known['id']}: field 'rubric' must be a list of criteria.")
+        try:
+            criteria = tuple(Criterion.of(entry, number) for number, entry in enumerate(rubric))
+        except UsageError as error:
+            raise UsageError(f"task {known['id']}: {error}") from None
+        more = {name: value for name, value in data.items() if name not in (*_FIELDS, "rubric")}
+        return cls(**known, rubric=criteria, more=more)
 
 
 def read_tasks(source: str | Path | Iterable[Mapping[str, Any]]) -> dict[str, Task]:

@@ -1,0 +1,1 @@
+"""Judges: whether a report meets a criterion: `met`, `partial` or `unmet`."""
