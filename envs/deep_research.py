@@ -12,9 +12,9 @@ from murk.envs.citations import citations
 from murk.envs.context import Message, Trimming, View
 from murk.envs.desk import Cached, Desk, NoShell, Router
 from murk.envs.errors import UnknownName, UsageError
-from murk.envs.records import Trajectory, World
+from murk.envs.records import Run, Trajectory, World, decode, encode
 from murk.envs.sandbox import Sandbox
-from murk.envs.shell import Shell
+from murk.envs.shell import RecordedShell, Shell
 from murk.envs.spaces import UnicodeText
 from murk.envs.tasks import Task, read_tasks
 from murk.envs.tools import check_arguments, profile
@@ -46,13 +46,14 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             from what the policy sees; None to show it whole.
         reward: Name of the reward, or a mapping of its name to its settings, which the wrapper `PayReward` pays on the
             last step; None to leave scoring for later. This class itself pays 0.
-        render_mode: `ansi` or None.
+        replay: Whether commands are answered from a record, given to `reset`, and no sandbox is needed.
+        render_mode: `ansi` (`render` returns the transcript), `human` (it is printed in colour as it grows) or None.
 
     Raises:
         UsageError: a setting is wrong; the message names it and what is allowed.
     """
 
-    metadata = {"render_modes": ["ansi"]}  # noqa: RUF012  (gymnasium declares it so)
+    metadata = {"render_modes": ["ansi", "human"]}  # noqa: RUF012  (gymnasium declares it so)
 
     def __init__(
         self,
@@ -69,6 +70,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         summaries: bool = True,
         context: Mapping[str, int] | None = MappingProxyType({"upper": 80_000, "lower": 60_000}),
         reward: str | Mapping[str, Any] | None = "rubric",
+        replay: bool = False,
         render_mode: str | None = None,
     ) -> None:
         if dialect not in actions.DIALECTS:
@@ -81,7 +83,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.tasks = read_tasks(tasks)
         self.offers = profile(tools)
         has_shell = any(isinstance(offer.tool, ShellTool) for offer in self.offers.values())
-        self.sandbox = Sandbox() if has_shell else None
+        self.sandbox = Sandbox() if has_shell and not replay else None
         self.dialect, self.max_steps, self.render_mode = dialect, max_steps, render_mode
         self.budget, self.prices = dict(budget or {}), Prices(**(prices or {}))
         Budget.of(self.budget)
@@ -97,7 +99,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
 
         Args:
             seed: Chooses the task where the options do not.
-            options: `task`: id of the task.
+            options: `task`: id of the task. `commands`: for a replay, what `commands` of the recorded episode gave.
 
         Returns:
             The question, and the info.
@@ -106,7 +108,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             UnknownName: no such task.
         """
         super().reset(seed=seed)
-        name = (options or {}).get("task")
+        options = options or {}
+        name = options.get("task")
         if name is None:
             name = list(self.tasks)[int(self.np_random.integers(len(self.tasks)))]
         if name not in self.tasks:
@@ -116,7 +119,10 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.answer: str | None = None
         self.cached = Cached(self.web)
         workspace = Workspace(self.patching)
-        shell = Shell(self.sandbox, workspace) if self.sandbox else NoShell()
+        shell: World = Shell(self.sandbox, workspace) if self.sandbox else NoShell()
+        if "commands" in options:
+            shell = RecordedShell(((key, decode(data)) for key, data in options["commands"]), workspace)
+        self.commands: list[tuple[str, dict[str, Any]]] = []
         world = Router(self.cached if self.cache else self.web, workspace, shell)
         limits = Budget.of(self.budget | dict(self.task.budget))
         self.desk = Desk(world, workspace, limits, self.prices, count_tokens, self.summaries)
@@ -124,6 +130,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.desk.read(question)
         self.history = [Message("user", question)]
         self.view = View(tuple(self.history))
+        self._show(1)
         return question, self._info((), 0, "running")
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
@@ -142,6 +149,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             text, capability = self._run(call)
             results.append((call, text))
             capabilities.append(capability)
+        ran = [exchange for exchange in self.desk.exchanges if isinstance(exchange.request, Run)]
+        self.commands += [(exchange.request.key, encode(exchange.response)) for exchange in ran]
         self.answer = turn.answer
         self.step_number += 1
         observation = "" if turn.answer is not None else actions.render_results(results, turn.problems, self.dialect)
@@ -152,6 +161,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             self.view = View(tuple(self.history))
         else:
             self.view = self.trimming.view(self.history, self.view, count_tokens)
+        self._show(2)
         terminated = turn.answer is not None
         truncated = not terminated and (
             self.step_number >= self.max_steps or self.desk.budget.exceeded(self.desk.spent) is not None
@@ -172,8 +182,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         return Trajectory(self.task.id, status, self.answer, found, spending, budget)
 
     def render(self) -> str | None:
-        """The transcript so far, as text."""
-        if self.render_mode is None:
+        """The transcript so far, as text; None in other modes than `ansi`."""
+        if self.render_mode != "ansi":
             return None
         return "\n\n".join(f"--- {message.role}\n{message.content}" for message in self.history)
 
@@ -181,6 +191,20 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
     def conversation(self) -> list[dict[str, str]]:
         """Chat messages as the policy should see them, after context management."""
         return [{"role": message.role, "content": message.content} for message in self.view.messages]
+
+    def __repr__(self) -> str:
+        return f"DeepResearchEnv({self.dialect}, tools={list(self.offers)}, world={self.web!r})"
+
+    def _show(self, count: int) -> None:
+        """Prints the newest messages in the mode `human`."""
+        if self.render_mode == "human":
+            from rich.console import Console
+            from rich.text import Text
+
+            colours = {"user": "bold green", "assistant": "cyan", "tool": "white"}
+            for message in self.history[-count:]:
+                Console().rule(message.role, style=colours[message.role])
+                Console().print(Text(message.content, style=colours[message.role]))
 
     def _run(self, call: actions.ToolCall) -> tuple[str, str]:
         offer = self.offers[call.name]

@@ -41,3 +41,7 @@ class SnapshotError(UsageError):
 
 class NotInSnapshot(MurkError, LookupError):
     """The snapshot holds no capture of the page asked for."""
+
+
+class ReplayDiverged(MurkError):
+    """A replay asks for something else than was recorded: the code, the actions or the record have changed."""

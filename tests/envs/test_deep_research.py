@@ -13,12 +13,15 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from gymnasium.utils.env_match import check_environments_match
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from murk.envs.deep_research import DeepResearchEnv
-from murk.envs.errors import UnknownName, UsageError
+from murk.envs.errors import ReplayDiverged, UnknownName, UsageError
 from murk.envs.spaces import UnicodeText
+from murk.envs.web.replay import Replay
+from murk.envs.web.snapshot import Snapshot
 
 TASKS: list[dict[str, Any]] = [
     {"id": "light", "question": "When was the Skerry Light lit for the first time?", "gold": ["secret"]},
@@ -216,6 +219,36 @@ def test_the_profile_full_has_a_shell_over_the_same_files(vale_dir: Path) -> Non
         assert why in env.step(call("shell", **arguments))[0]
 
 
+def test_commands_are_replayed_without_a_sandbox(vale_dir: Path) -> None:
+    if not shutil.which("bwrap"):
+        reason = "bubblewrap is not installed"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    plan = [
+        call("file", action="write", path="a.txt", content="1\\n2\\n"),
+        call("shell", cmd="date +%N > time.txt; cat time.txt; echo $RANDOM; wc -l a.txt"),
+        call("file", action="read", path="time.txt") + call("shell", cmd="rm a.txt; exit 3"),
+        call("file", action="list"),
+    ]
+    live = DeepResearchEnv(str(vale_dir), TASKS, tools="full")
+    live.reset(options={"task": "light"})
+    seen = [live.step(action) for action in plan]
+    again = DeepResearchEnv(str(vale_dir), TASKS, tools="full", replay=True)
+    assert again.sandbox is None
+    commands = json.loads(json.dumps(live.commands))
+    again.reset(options={"task": "light", "commands": commands})
+    assert [again.step(action) for action in plan] == seen
+    again.reset(options={"task": "light", "commands": commands})
+    with pytest.raises(ReplayDiverged, match="was recorded"):
+        again.step(call("shell", cmd="date"))
+
+
+def test_a_recording_gives_what_the_snapshot_gave(vale: Snapshot) -> None:
+    live = DeepResearchEnv(vale, TASKS)
+    replay = DeepResearchEnv(Replay(vale, miss="search"), TASKS)
+    check_environments_match(live, replay, num_steps=20, seed=3)
+    assert play(live) == play(replay)
+
+
 def test_the_profile_full_is_refused_where_there_is_no_bubblewrap(
     vale_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +259,15 @@ def test_the_profile_full_is_refused_where_there_is_no_bubblewrap(
     with pytest.raises(UsageError, match="bubblewrap"):
         DeepResearchEnv(str(vale_dir), TASKS, tools="full")
     box._require.cache_clear()
+
+
+def test_a_person_can_watch(vale_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    env = DeepResearchEnv(str(vale_dir), TASKS, render_mode="human")
+    play(env)
+    shown = capsys.readouterr().out
+    assert "When was the Skerry Light" in shown
+    assert "first time in 1874" in shown
+    assert "world=Snapshot(" in repr(env)
 
 
 def test_components_can_be_switched_off_alone(vale_dir: Path) -> None:
