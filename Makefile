@@ -39,7 +39,7 @@ clean:
 
 $(VENV)/.ready: $(NEEDS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install $(PIP_FLAGS) -e ".[build,record,dev]"
+	$(BIN)/pip install $(PIP_FLAGS) -e ".[build,record,mcp,dev]"
 	touch $@
 
 $(VENV)/.all: $(VENV)/.ready
@@ -49,7 +49,7 @@ $(VENV)/.all: $(VENV)/.ready
 
 $(CORE)/.ready: $(NEEDS)
 	$(PYTHON) -m venv $(CORE)
-	$(CORE)/bin/pip install $(PIP_FLAGS) -e ".[build,record,dev]"
+	$(CORE)/bin/pip install $(PIP_FLAGS) -e ".[build,record,mcp,dev]"
 	touch $@
 
 .venv-bench/.ready: $(NEEDS) tests/benchmarks/requirements.txt

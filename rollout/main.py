@@ -1,6 +1,7 @@
 """The `murk` command. Each group of commands is imported only when it is used, so that the light ones start fast."""
 
 import argparse
+import importlib
 import os
 import signal
 import sys
@@ -8,17 +9,23 @@ from collections.abc import Sequence
 
 from murk.envs.errors import UsageError
 
+COMMANDS = {
+    "snapshot": ("murk.envs.web.cli", "add_commands", "build, search, check and export a frozen web"),
+    "play": ("murk.rollout.play", "add_command", "sit at an agent's desk in the terminal"),
+    "mcp": ("murk.rollout.mcp", "add_command", "serve the tools of a desk over MCP"),
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status: 0 done, 1 a check failed, 2 wrong use or input."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(prog="murk", description="A gym for deep-research agents.", allow_abbrev=False)
     groups = parser.add_subparsers(dest="group", required=True, metavar="COMMAND")
-    from murk.envs.web.cli import add_commands
-    from murk.rollout.play import add_command
-
-    add_command(groups.add_parser("play", help="sit at an agent's desk in the terminal", allow_abbrev=False))
-    add_commands(groups.add_parser("snapshot", help="build, search, check and export a frozen web"))
-    options = parser.parse_args(arguments)
+    for name, (module, function, text) in COMMANDS.items():
+        group = groups.add_parser(name, help=text, description=text, allow_abbrev=False)
+        if name in given[:1]:
+            getattr(importlib.import_module(module), function)(group)
+    options = parser.parse_args(given)
     try:
         status: int = options.run(options)
         sys.stdout.flush()
