@@ -225,4 +225,8 @@ def _ids(given: Sequence[Any], problems: list[str]) -> list[str]:
 
 def _clean(text: str) -> str:
     """Text that can be encoded: lone surrogates, which JSON escapes can make, become U+FFFD."""
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+    try:
+        text.encode()  # by far the fastest way to find that there is none
+    except UnicodeEncodeError:
+        return _SURROGATE.sub("\ufffd", text)
+    return text

@@ -62,24 +62,27 @@ class Trimming:
                 only when something new is cut.
             count: Tokens of a text.
         """
+        new = history[len(before.messages) + len(before.dropped) :]
+        tokens = before.tokens + sum(count(message.content) for message in new)
+        if tokens <= self.upper:
+            return View((*before.messages, *new), before.struck, before.dropped, tokens)
         struck, dropped = set(before.struck), set(before.dropped)
         sizes = [count(STRUCK if i in struck else message.content) for i, message in enumerate(history)]
         total = sum(size for i, size in enumerate(sizes) if i not in dropped)
         last = len(history) - 2  # the newest turn and its result stay
-        if total > self.upper:
-            for i in range(1, last):
-                if total <= self.lower:
-                    break
-                if history[i].role == "tool" and i not in struck and i not in dropped and sizes[i] > count(STRUCK):
-                    struck.add(i)
-                    total -= sizes[i] - count(STRUCK)
-                    sizes[i] = count(STRUCK)
-            for i in range(1, last):
-                if total <= self.lower and history[i].role == "assistant":
-                    break
-                if i not in dropped:
-                    dropped.add(i)
-                    total -= sizes[i]
+        for i in range(1, last):
+            if total <= self.lower:
+                break
+            if history[i].role == "tool" and i not in struck and i not in dropped and sizes[i] > count(STRUCK):
+                struck.add(i)
+                total -= sizes[i] - count(STRUCK)
+                sizes[i] = count(STRUCK)
+        for i in range(1, last):
+            if total <= self.lower and history[i].role == "assistant":
+                break
+            if i not in dropped:
+                dropped.add(i)
+                total -= sizes[i]
         shown = tuple(
             Message(message.role, STRUCK if i in struck else message.content)
             for i, message in enumerate(history)

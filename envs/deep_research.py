@@ -82,6 +82,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.web: World = Snapshot.open(snapshot) if isinstance(snapshot, str) else snapshot
         self.tasks = read_tasks(tasks)
         self.offers = profile(tools)
+        self._schemas = {name: offer.tool.parameters for name, offer in self.offers.items()}
         has_shell = any(isinstance(offer.tool, ShellTool) for offer in self.offers.values())
         self.sandbox = Sandbox() if has_shell and not replay else None
         self.dialect, self.max_steps, self.render_mode = dialect, max_steps, render_mode
@@ -129,7 +130,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         question = self._question()
         self.desk.read(question)
         self.history = [Message("user", question)]
-        self.view = View(tuple(self.history))
+        self.view = View(tuple(self.history), tokens=count_tokens(question))
         self._show(1)
         return question, self._info((), 0, "running")
 
@@ -209,7 +210,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
     def _run(self, call: actions.ToolCall) -> tuple[str, str]:
         offer = self.offers[call.name]
         self.desk.begin(call.name, self.step_number)
-        arguments, problem = check_arguments(call.values, offer.tool.parameters)
+        arguments, problem = check_arguments(call.values, self._schemas[call.name])
         if problem is not None:
             return f"Error: {problem}", offer.tool.capability({})
         return offer.tool.run(arguments, self.desk), offer.tool.capability(arguments)

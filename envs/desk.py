@@ -116,8 +116,8 @@ class Desk:
     def begin(self, tool: str, step: int) -> None:
         """A tool call begins: it is charged."""
         self._tool, self._step = tool, step
-        spent = self.spent
-        self.spent = replace(spent, calls=spent.calls + 1, money=spent.money + self.prices.per_call)
+        s = self.spent
+        self.spent = Spending(s.calls + 1, s.tokens_in, s.tokens_out, s.seconds, s.money + self.prices.per_call)
 
     def ask(self, request: Request) -> Response:
         """Makes one exchange."""
@@ -140,19 +140,20 @@ class Desk:
 
     def wait(self, seconds: float) -> None:
         """Simulated time passes."""
-        self.spent = replace(self.spent, seconds=round(self.spent.seconds + seconds, 6))
+        s = self.spent
+        self.spent = Spending(s.calls, s.tokens_in, s.tokens_out, round(s.seconds + seconds, 6), s.money)
 
     def read(self, text: str) -> None:
         """The agent reads a text: it is charged for its tokens."""
         tokens = self._count(text)
-        money = self.spent.money + tokens * self.prices.per_million_in / 1e6
-        self.spent = replace(self.spent, tokens_in=self.spent.tokens_in + tokens, money=money)
+        s, money = self.spent, tokens * self.prices.per_million_in / 1e6
+        self.spent = Spending(s.calls, s.tokens_in + tokens, s.tokens_out, s.seconds, s.money + money)
 
     def write(self, text: str) -> None:
         """The agent writes a text: it is charged for its tokens and their time."""
         tokens = self._count(text)
-        money = self.spent.money + tokens * self.prices.per_million_out / 1e6
-        self.spent = replace(self.spent, tokens_out=self.spent.tokens_out + tokens, money=money)
+        s, money = self.spent, tokens * self.prices.per_million_out / 1e6
+        self.spent = Spending(s.calls, s.tokens_in, s.tokens_out + tokens, s.seconds, s.money + money)
         self.wait(tokens * self.prices.seconds_per_token)
 
     def short(self, text: str, limit: int, path: str) -> str:

@@ -107,7 +107,7 @@ def _search(queries: Sequence[str], topk: int, shelf: str, desk: Desk) -> str:
         if not isinstance(answer, Hits):
             block |= {"error": _failed(answer)}
         blocks.append(block)
-    return json.dumps(blocks, ensure_ascii=False, indent=1)
+    return json.dumps(blocks, ensure_ascii=False)
 
 
 def _row(hit: Hit) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from murk.envs.desk import Desk
@@ -22,4 +22,5 @@ class BudgetTool:
         return "plan"
 
     def run(self, arguments: Mapping[str, Any], desk: Desk) -> str:
-        return json.dumps({"spent": asdict(desk.spent), "left": desk.budget.left(desk.spent)})
+        spent = {field.name: getattr(desk.spent, field.name) for field in fields(desk.spent)}
+        return json.dumps({"spent": spent, "left": desk.budget.left(desk.spent)})
