@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,8 @@ class _Builder:
             self.page_hosts.append(self.hosts.setdefault(host, len(self.hosts)))
             self.long.append(False)
         links = json.dumps(document.links, ensure_ascii=False, separators=(",", ":"))
-        breaks = [len(document.text[:begin].encode()) for begin in document.pages] if document.pages else []
+        pieces = [document.text[a:b] for a, b in pairwise(document.pages)]
+        breaks = list(accumulate((len(piece.encode()) for piece in pieces), initial=0)) if document.pages else []
         self.columns["text"].append(document.text)
         self.columns["title"].append(document.title)
         self.columns["links"].append(links)

@@ -74,7 +74,7 @@ def _read(raw: Raw, url: str) -> _Found | Skip:
     if media in _HTML:
         return _html(text, url)
     text = _tidy_space(text)
-    return "", text, (), _nominal_pages(text) if raw.pages is None else raw.pages
+    return "", text, (), _nominal_pages(text) if raw.pages is None else _tidy_pages(raw.pages, len(text))
 
 
 def _sniff(body: bytes | str) -> str:
@@ -161,8 +161,19 @@ def _page_text(document: "PdfDocument", number: int) -> str:
 
 
 def _nominal_pages(text: str) -> tuple[int, ...]:
-    """A long text without pages of its own is given pages of `NOMINAL_PAGE` characters, so that it can be cited."""
-    return tuple(range(0, len(text), NOMINAL_PAGE)) if len(text) > LONG_TEXT else ()
+    """A long text without pages of its own is given pages of about `NOMINAL_PAGE` characters, so that it can be cited;
+    they begin after a space where there is one."""
+    if len(text) <= LONG_TEXT:
+        return ()
+    starts = (
+        text.rfind(" ", at - NOMINAL_PAGE // 2, at) + 1 or at for at in range(NOMINAL_PAGE, len(text), NOMINAL_PAGE)
+    )
+    return (0, *starts)
+
+
+def _tidy_pages(pages: tuple[int, ...], length: int) -> tuple[int, ...]:
+    """Page starts that a source gives, as they can be: ascending from 0, within the text, not too many."""
+    return tuple(sorted({0, *(begin for begin in pages if 0 < begin < length)})[:MAX_PDF_PAGES]) if pages else ()
 
 
 def _tidy(url: str, links: tuple[tuple[str, str], ...], own: bool) -> tuple[tuple[str, str], ...]:

@@ -17,6 +17,7 @@ section 3.4), in each passage the page's title counted `TITLE_WEIGHT` times and 
 import json
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,7 @@ def count_chunk(job: bytes) -> bytes:
     task = json.loads(job)
     folder, out = Path(task["folder"]), Path(task["out"])
     texts, titles, urls = Strings(folder, "text"), Strings(folder, "title"), Strings(folder, "url")
+    breaks = Strings(folder, "breaks")
     numbers: dict[str, int] = {}
     tokens: list[int] = []
     lengths: list[int] = []
@@ -76,7 +78,7 @@ def count_chunk(job: bytes) -> bytes:
     for page, capture in enumerate(task["captures"], task["first"]):
         data = texts.data(capture)
         head = words(titles[capture]) * TITLE_WEIGHT + words(path_of(urls[page]))
-        cuts = passages(data) or [(0, 0)]
+        cuts = _cuts(data, json.loads(breaks.data(capture))) or [(0, 0)]
         for start, end in cuts:
             found = head + words(without_targets(data[start:end].decode("utf-8", "replace")))
             tokens.extend([numbers.setdefault(word, len(numbers)) for word in found])
@@ -89,6 +91,14 @@ def count_chunk(job: bytes) -> bytes:
     save_array(out, "spans", np.array(spans, np.int32).reshape(-1, 2))
     save_array(out, "per_page", np.array(per_page, np.int32))
     return b""
+
+
+def _cuts(text: bytes, breaks: list[int]) -> list[tuple[int, int]]:
+    """Passages of a text; in a long document none reaches over the end of its page, so that each has a page number."""
+    if not breaks:
+        return passages(text)
+    ranges = pairwise([*breaks, len(text)])
+    return [(begin + start, begin + stop) for begin, end in ranges for start, stop in passages(text[begin:end])]
 
 
 def _chunks(captures: _Ints, sizes: _Ints) -> list[_Ints]:

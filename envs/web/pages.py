@@ -4,6 +4,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -95,14 +96,15 @@ class Pages:
         """All captures, page by page, each page's oldest first."""
         for page in range(len(self)):
             for capture in self.captures_of(page):
-                data = self.texts.data(capture)
+                data, breaks = self.texts.data(capture), json.loads(self._breaks.data(capture))
+                sizes = (len(data[a:b].decode("utf-8", "replace")) for a, b in pairwise(breaks))
                 yield Document(
                     self.urls[page],
                     self.titles[capture],
                     data.decode("utf-8", "replace"),
                     tuple(self.links(capture)),
                     int(self.dates[capture]),
-                    tuple(len(data[:at].decode("utf-8", "replace")) for at in json.loads(self._breaks.data(capture))),
+                    tuple(accumulate(sizes, initial=0)) if breaks else (),
                 )
 
     def _on_host(self, site: str) -> NDArray[np.bool_]:
