@@ -94,10 +94,10 @@ def count_chunk(job: bytes) -> bytes:
 
 
 def _cuts(text: bytes, breaks: list[int]) -> list[tuple[int, int]]:
-    """Passages of a text; in a long document none reaches over the end of its page, so that each has a page number."""
-    if not breaks:
-        return passages(text)
-    ranges = pairwise([*breaks, len(text)])
+    """Passages of a text. None reaches over the end of a page whose successor begins a paragraph, as the pages of a PDF
+    do; nominal pages are only counted, as cutting at them would leave short passages, which rank too high."""
+    starts = [at for at in breaks if at and text[at - 2 : at] == b"\n\n"]
+    ranges = pairwise([0, *starts, len(text)])
     return [(begin + start, begin + stop) for begin, end in ranges for start, stop in passages(text[begin:end])]
 
 
