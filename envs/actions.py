@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from murk.envs.codec import canonical_json
 from murk.envs.dialects import hermes, openai, react, step
 from murk.envs.dialects.draft import MAX_CALLS, Draft, Form, RawCall
 from murk.envs.dialects.loose_json import read_json, shorten
 from murk.envs.errors import UnknownName
-from murk.envs.records import canonical_json
 
 __all__ = [
     "DIALECTS",

@@ -9,10 +9,11 @@ import gymnasium
 from murk.envs import actions
 from murk.envs.budget import Budget, Prices, count_tokens
 from murk.envs.citations import citations
+from murk.envs.codec import encode
 from murk.envs.context import Message, Trimming, View
 from murk.envs.desk import Cached, Desk, NoShell, Router
 from murk.envs.errors import UnknownName, UsageError
-from murk.envs.records import Run, Trajectory, World, decode, encode
+from murk.envs.records import Run, Trajectory, World, decode
 from murk.envs.sandbox import Sandbox
 from murk.envs.shell import RecordedShell, Shell
 from murk.envs.spaces import UnicodeText

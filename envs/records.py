@@ -1,13 +1,13 @@
 """The frozen records that travel between an agent's tools and the world: requests, responses, and where they stand.
 
-Every record is plain data: `encode` turns it into JSON values and `decode` back, and nothing else is ever stored.
+Every record is plain data: `murk.envs.codec` turns it into JSON values and back, and nothing else is ever stored.
 """
 
-import json
-import types
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Protocol, Union, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field
+from typing import Any, Protocol, get_args
+
+from murk.envs.codec import build, canonical_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,32 +229,132 @@ class Failure:
     cost: float = 0.0
 
 
+WebRequest = Search | Open | Links
+DeskRequest = Run | FileOp
+Request = WebRequest | DeskRequest
+Response = Hits | Page | LinkList | Completed | Text | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An exchange as a trajectory keeps it.
+
+    Attributes:
+        request: The request, encoded.
+        outcome: Type of the response, or the kind of failure.
+        digest: sha256 of the response's canonical JSON, as delivered.
+        cost: Simulated seconds.
+    """
+
+    request: Mapping[str, Any]
+    call: Call
+    outcome: str
+    digest: str
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FaultEvent:
+    """One firing of a fault: what it was, where, and what it put in the place of what. Never shown to a policy.
+
+    Attributes:
+        fault: Name of the fault.
+        kind: `loud`, `silent`, `interface` or `content`.
+        step: Index of the step, from 0.
+        key: Key of the request that was struck.
+        unit: What was struck, as the draw was keyed.
+        draw: The unit's draw, in [0, 1); it was struck because it is below the intensity.
+        intensity: Of the fault, in [0, 1].
+        raw: sha256 of the response as it was; empty where the fault did not ask for it.
+        delivered: sha256 of the response as the tool got it.
+        truth: For content faults, what is true: claim, page, canary, by name.
+        lie: For content faults, what was told instead.
+    """
+
+    fault: str
+    kind: str
+    step: int
+    key: str
+    unit: str
+    draw: float
+    intensity: float
+    raw: str = ""
+    delivered: str = ""
+    truth: Mapping[str, str] = field(default_factory=dict)
+    lie: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One turn of an episode.
+
+    Attributes:
+        action: The policy's text.
+        observation: What the world answered, as text.
+        capabilities: Atomic capability of each call, in their order: `plan`, `seek`, `verify` or `report`.
+        problems: Number of things that were wrong with the turn.
+        exchanges: Requests that its tools made of the world, in their order.
+        spending: Spent since the episode began, by field of `Spending`.
+        struck: Messages of the conversation whose content context management has cut so far.
+        dropped: Messages that it has left out so far.
+    """
+
+    action: str
+    observation: str
+    capabilities: tuple[str, ...] = ()
+    problems: int = 0
+    exchanges: tuple[Asked, ...] = ()
+    spending: Mapping[str, float] = field(default_factory=dict)
+    struck: tuple[int, ...] = ()
+    dropped: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Trajectory:
-    """What a reward needs of an episode.
+    """The complete record of one episode. The first six fields are what most rewards need.
 
     Attributes:
         task: Id of the task.
-        status: `answered` or `truncated`.
+        status: `answered`, `truncated`, or `errored` where murk or the machine failed, which is never a score.
         answer: The final report; None where there is none.
         citations: Canonical URL of the page that each citation of the report means, in their order; None for one that
             means no page delivered.
         spending: What was spent, by field of `Spending`.
         budget: What might be spent, by field of `Budget`; fields without a limit are left out.
+        id: Name of the episode, derived from seed, policy, storm, intensity, task and sample.
+        policy: Name of the policy.
+        sample: Index among the samples of the task.
+        seed: Seed of the run.
+        storm: Name of the set of faults.
+        intensity: Its intensity, in [0, 1].
+        question: What the policy read first.
+        steps: The turns.
+        pages: Pages delivered, as (canonical URL, sha256 of the text), the latest delivery of each.
+        commands: Shell commands as (request key, encoded response), for replay.
+        events: Firings of faults.
+        error: What broke in murk or the machine; None if nothing did.
+        snapshot: Content digest of the snapshot.
     """
 
     task: str
     status: str
-    answer: str | None
+    answer: str | None = None
     citations: tuple[str | None, ...] = ()
     spending: Mapping[str, float] = field(default_factory=dict)
     budget: Mapping[str, float] = field(default_factory=dict)
-
-
-WebRequest = Search | Open | Links
-DeskRequest = Run | FileOp
-Request = WebRequest | DeskRequest
-Response = Hits | Page | LinkList | Completed | Text | Failure
+    id: str = ""
+    policy: str = ""
+    sample: int = 0
+    seed: int = 0
+    storm: str = "none"
+    intensity: float = 0.0
+    question: str = ""
+    steps: tuple[Step, ...] = ()
+    pages: tuple[tuple[str, str], ...] = ()
+    commands: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    events: tuple[FaultEvent, ...] = ()
+    error: str | None = None
+    snapshot: str = ""
 
 
 class World(Protocol):
@@ -270,21 +370,11 @@ def not_here(request: Request) -> Failure:
     return Failure("bad_request", 400, f"a {type(request).__name__} is not answered here")
 
 
-_TYPES: dict[str, type] = {t.__name__: t for t in (*get_args(Request), *get_args(Response), Call)}
-
-
-def canonical_json(value: Any) -> str:
-    """JSON text with sorted keys and no spaces: one byte sequence for one value."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def encode(record: Any) -> dict[str, Any]:
-    """Turns a record into JSON values, its type name under `type`."""
-    return {"type": type(record).__name__} | {f.name: _plain(getattr(record, f.name)) for f in fields(record)}
+_TYPES: dict[str, type] = {t.__name__: t for t in (*get_args(Request), *get_args(Response), Call, Trajectory)}
 
 
 def decode(data: Mapping[str, Any]) -> Any:
-    """Turns what `encode` made back into a record.
+    """Turns what `codec.encode` made of a record that travels back into it.
 
     Raises:
         ValueError: the data is not a known record, or a field is missing, unknown or of the wrong type.
@@ -292,49 +382,4 @@ def decode(data: Mapping[str, Any]) -> Any:
     kind = _TYPES.get(str(data.get("type"))) if isinstance(data, Mapping) else None
     if kind is None:
         raise ValueError(f"not a record: {str(data)[:80]}")
-    return _build(kind, {name: value for name, value in data.items() if name != "type"})
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if hasattr(value, "__dataclass_fields__"):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-    return value
-
-
-def _build(kind: type, data: Any) -> Any:
-    if not isinstance(data, Mapping):
-        raise ValueError(f"a {kind.__name__} is a mapping, not {type(data).__name__}")
-    hints = get_type_hints(kind)
-    if unknown := sorted(set(data) - set(hints)):
-        raise ValueError(f"{kind.__name__} has no field {unknown[0]!r}")
-    try:
-        return kind(**{name: _convert(hints[name], value) for name, value in data.items()})
-    except TypeError as error:
-        raise ValueError(f"{kind.__name__}: {error}") from None
-
-
-def _convert(hint: Any, value: Any) -> Any:
-    origin = get_origin(hint)
-    if origin in (Union, types.UnionType):
-        return None if value is None else _convert(get_args(hint)[0], value)
-    if origin is tuple:
-        return _tuple(get_args(hint), value)
-    if hasattr(hint, "__dataclass_fields__"):
-        return _build(hint, value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not hint:
-        raise ValueError(f"expected {hint.__name__}, not {type(value).__name__}")
-    return value
-
-
-def _tuple(hints: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple):
-        raise ValueError(f"expected a list, not {type(value).__name__}")
-    if hints[1:] == (...,):
-        return tuple(_convert(hints[0], item) for item in value)
-    if len(hints) != len(value):
-        raise ValueError(f"expected {len(hints)} items, not {len(value)}")
-    return tuple(_convert(hint, item) for hint, item in zip(hints, value, strict=True))
+    return build(kind, {name: value for name, value in data.items() if name != "type"})

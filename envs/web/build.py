@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from murk.envs.codec import canonical_json
 from murk.envs.errors import UsageError
-from murk.envs.records import canonical_json
 from murk.envs.web.authority import Authority
 from murk.envs.web.columns import StringsWriter, save_array, write_strings
 from murk.envs.web.document import Document
@@ -52,6 +52,7 @@ class Options:
         limits: What a source may ask of the machine.
         guard: What one record may ask of a worker.
         exchanges: Recorded exchanges to keep: request key and canonical JSON of the response.
+        facts: File of facts that the pages state (`murk.envs.worlds.facts`), kept with the snapshot; None for none.
         embedder: Makes the vectors of passages that dense reranking needs; None for none.
         progress: Called with a stage (`reading`, `indexing`, `embedding`), how many are done, and of how many (0:
             unknown).
@@ -64,6 +65,7 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     guard: Guard = field(default_factory=Guard)
     exchanges: Sequence[tuple[str, str]] = ()
+    facts: Path | None = None
     embedder: Embedder | None = None
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None
 
@@ -176,6 +178,8 @@ class _Builder:
         if self.options.embedder is not None:
             build_vectors(self.folder, self.options.embedder, self.options.progress)
             info["embedder"] = self.options.embedder.name
+        if self.options.facts is not None:
+            shutil.copyfile(self.options.facts, self.folder / "facts.jsonl.gz")
         write_manifest(self.folder, info | counts)
         size = sum(path.stat().st_size for path in self.folder.iterdir())
         return Report(

@@ -19,8 +19,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from murk.envs.codec import canonical_json
 from murk.envs.errors import UsageError
-from murk.envs.records import canonical_json
 from murk.envs.web.query import MAX_QUERY
 from murk.envs.web.search import Ranked
 from murk.envs.web.text import words

@@ -16,8 +16,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from murk.envs.codec import canonical_json
 from murk.envs.errors import SnapshotError, UsageError
-from murk.envs.records import canonical_json
 from murk.envs.web.columns import Strings, check_regular, load_array, new_array
 from murk.envs.web.text import without_targets
 

@@ -21,9 +21,9 @@ from murk.envs.actions import (
     render_turn,
     system_prompt,
 )
+from murk.envs.codec import canonical_json
 from murk.envs.dialects.loose_json import MAX_DEPTH, read_json
 from murk.envs.errors import UnknownName
-from murk.envs.records import canonical_json
 
 TOOLS = ["batch_web_surfer", "file", "find", "todo"]
 TAGGED = {"step": "toolcall", "hermes": "tool_call"}

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from murk.envs.codec import canonical_json
 from murk.envs.errors import UnknownName, UsageError
-from murk.envs.records import Failure, Hit, Hits, canonical_json
+from murk.envs.records import Failure, Hit, Hits
 from murk.envs.web.text import SNIPPET_CHARS, clean
 from murk.envs.web.urls import canonical_url, format_date, parse_date
 

@@ -11,8 +11,9 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
+from murk.envs.codec import canonical_json, encode
 from murk.envs.errors import UsageError
-from murk.envs.records import Call, Failure, Hits, Open, Request, Response, Search, canonical_json, encode
+from murk.envs.records import Call, Failure, Hits, Open, Request, Response, Search
 from murk.envs.web.build import Options, Report, freeze
 from murk.envs.web.cache import open_cache
 from murk.envs.web.document import Document

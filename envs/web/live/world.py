@@ -8,6 +8,7 @@ from typing import Protocol
 
 import diskcache
 
+from murk.envs.codec import canonical_json, encode
 from murk.envs.records import (
     Call,
     DeskRequest,
@@ -20,8 +21,6 @@ from murk.envs.records import (
     Request,
     Response,
     Search,
-    canonical_json,
-    encode,
     not_here,
 )
 from murk.envs.web.document import Document

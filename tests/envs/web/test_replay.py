@@ -5,22 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from murk.envs.codec import canonical_json, encode
 from murk.envs.errors import SnapshotError, UnknownName
-from murk.envs.records import (
-    Call,
-    Failure,
-    Hit,
-    Hits,
-    LinkList,
-    Links,
-    Open,
-    Page,
-    Request,
-    Response,
-    Search,
-    canonical_json,
-    encode,
-)
+from murk.envs.records import Call, Failure, Hit, Hits, LinkList, Links, Open, Page, Request, Response, Search
 from murk.envs.web.build import Options, freeze
 from murk.envs.web.importers import Raw
 from murk.envs.web.nearest import MAX_COMPARED, Nearest
