@@ -4,11 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from murk.envs import records
+from murk.envs import codec, records
 from murk.envs.records import (
+    Asked,
     Call,
     Completed,
     Failure,
+    FaultEvent,
     FileOp,
     Hit,
     Hits,
@@ -19,7 +21,9 @@ from murk.envs.records import (
     Page,
     Run,
     Search,
+    Step,
     Text,
+    Trajectory,
 )
 
 EXAMPLES = [
@@ -35,12 +39,31 @@ EXAMPLES = [
     Completed(1, "out", "err", (("a.md", "aGk="), ("b.md", None)), ("cut",), 2.0),
     Text("hello", 0.1),
     Call("batch_web_surfer", 3, 1, 2, 40.5),
+    Trajectory(
+        "t",
+        "answered",
+        "yes",
+        ("u", None),
+        {"calls": 1.0},
+        {"calls": 5.0},
+        "id",
+        "naive",
+        1,
+        2,
+        "spam",
+        0.4,
+        "why?",
+        (Step("a", "b", ("seek",), 1, (Asked({"type": "Open"}, Call("x"), "Page", "ab", 1.5),), {"calls": 1.0}),),
+        (("u", "ab"),),
+        (("key", {"type": "Completed"}),),
+        (FaultEvent("spam", "content", 0, "k", "u", 0.1, 0.4),),
+    ),
 ]
 
 
 @pytest.mark.parametrize("record", EXAMPLES, ids=lambda r: type(r).__name__)
 def test_records_survive_json(record: object) -> None:
-    assert records.decode(json.loads(json.dumps(records.encode(record)))) == record
+    assert records.decode(json.loads(json.dumps(codec.encode(record)))) == record
 
 
 def test_the_key_of_a_search_ignores_case_space_and_k() -> None:
