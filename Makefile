@@ -11,10 +11,8 @@ DEMO := runs/demo
 
 demo: $(VENV)/.ready
 	rm -rf $(DEMO)
-	$(BIN)/murk snapshot build tests/pages $(DEMO) --base-url https://vale.example/
-	$(BIN)/murk snapshot search $(DEMO) "when was the lighthouse lit" -k 3
-	$(BIN)/murk snapshot links $(DEMO) https://vale.example/index.html
-	$(BIN)/murk snapshot verify $(DEMO)
+	$(BIN)/murk rollout world=generated policy=[closed_book,naive,react,careful] episodes=30 out=$(DEMO)
+	$(BIN)/murk replay $(DEMO)
 
 test: $(VENV)/.ready
 	$(BIN)/pytest -m "not slow" -n 2
@@ -39,7 +37,7 @@ clean:
 
 $(VENV)/.ready: $(NEEDS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install $(PIP_FLAGS) -e ".[build,record,mcp,dev]"
+	$(BIN)/pip install $(PIP_FLAGS) -e ".[build,record,mcp,rollout,dev]"
 	touch $@
 
 $(VENV)/.all: $(VENV)/.ready
@@ -49,7 +47,7 @@ $(VENV)/.all: $(VENV)/.ready
 
 $(CORE)/.ready: $(NEEDS)
 	$(PYTHON) -m venv $(CORE)
-	$(CORE)/bin/pip install $(PIP_FLAGS) -e ".[build,record,mcp,dev]"
+	$(CORE)/bin/pip install $(PIP_FLAGS) -e ".[build,record,mcp,rollout,dev]"
 	touch $@
 
 .venv-bench/.ready: $(NEEDS) tests/benchmarks/requirements.txt

@@ -11,6 +11,11 @@ from murk.envs.errors import UsageError
 
 COMMANDS = {
     "snapshot": ("murk.envs.web.cli", "add_commands", "build, search, check and export a frozen web"),
+    "world": ("murk.envs.worlds.cli", "add_commands", "build worlds whose facts are known"),
+    "tasks": ("murk.rollout.tasks", "add_commands", "import, make and check tasks"),
+    "rollout": ("murk.rollout.cli", "add_rollout", "run policies on tasks"),
+    "replay": ("murk.rollout.cli", "add_replay", "run a run's actions again; every byte must be the same"),
+    "show": ("murk.rollout.cli", "add_show", "show a run, or one trajectory"),
     "play": ("murk.rollout.play", "add_command", "sit at an agent's desk in the terminal"),
     "mcp": ("murk.rollout.mcp", "add_command", "serve the tools of a desk over MCP"),
 }

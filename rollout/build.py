@@ -1,0 +1,167 @@
+"""From what a user types to objects. Hydra composes configs; nothing in them is ever instantiated blindly."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from murk.envs import plugins
+from murk.envs.codec import canonical_json
+from murk.envs.errors import UnknownName, UsageError
+from murk.envs.tasks import Task, read_tasks
+from murk.rewards.score import Reward
+from murk.rollout.episode import episode_id
+from murk.rollout.policies import Policy
+from murk.rollout.sources import prepare_tasks, prepare_world
+
+_SHORT = {"world": ("world=folder", "world.path"), "tasks": ("tasks=file", "tasks.path")}
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One episode that a run is to have."""
+
+    id: str
+    policy: str
+    task: str
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole run.
+
+    Attributes:
+        config: As composed, with the world and the tasks as paths; what `config.yaml` holds.
+        snapshot: Folder of the snapshot.
+        tasks: The tasks by id.
+        policies: Name and settings of each policy.
+        environment: Keywords of the environment besides snapshot and tasks.
+        reward: Name and settings of the reward; empty for none.
+        storm: Name of the set of faults.
+        intensity: Its intensity.
+        seed: Of the run.
+        episodes: What is to be run, in this order.
+    """
+
+    config: Mapping[str, Any]
+    snapshot: Path
+    tasks: Mapping[str, Task]
+    policies: Mapping[str, Mapping[str, Any]]
+    environment: Mapping[str, Any]
+    reward: Mapping[str, Mapping[str, Any]]
+    storm: str
+    intensity: float
+    seed: int
+    episodes: Sequence[Episode]
+
+
+def compose(overrides: Sequence[str], name: str = "rollout") -> dict[str, Any]:
+    """Composes a config of `murk.configs` with overrides in Hydra's syntax.
+
+    A path in the place of a world or of tasks is taken as such, and a single policy as a list of one.
+
+    Raises:
+        UsageError: an override is wrong; the message is Hydra's, in one line.
+    """
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_module
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        with initialize_config_module("murk.configs", version_base="1.3"):
+            config = hydra_compose(name, [part for override in overrides for part in _plain(override)])
+        composed: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UsageError(" ".join(str(error).split())[:600]) from None
+    return composed
+
+
+def _plain(override: str) -> list[str]:
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise UsageError(f"{override!r} is not a setting; allowed is NAME=VALUE, as in seed=1.")
+    if key in _SHORT and ("/" in value or Path(value).exists()):
+        group, path = _SHORT[key]
+        return [group, f"{path}={canonical_json(value)}"]
+    if key == "policy" and not value.startswith("["):
+        return [f"policy=[{value}]"]
+    return [override]
+
+
+def plan(config: Mapping[str, Any]) -> Plan:
+    """What a composed config asks for; worlds and tasks that do not exist yet are built.
+
+    Raises:
+        UsageError: a setting is wrong; the message names it and what is allowed.
+    """
+    for name in ("samples", "episodes"):
+        if (value := config[name]) is not None and (not isinstance(value, int) or value < 1):
+            raise UsageError(f"{name} is {value!r}; allowed are whole numbers from 1.")
+    if not isinstance(config["seed"], int) or config["seed"] < 0:
+        raise UsageError(f"seed is {config['seed']!r}; allowed are whole numbers from 0.")
+    folder = Path(config["worlds"])
+    snapshot = prepare_world(config["world"], folder)
+    path, split = prepare_tasks(config["tasks"], snapshot, folder)
+    tasks = {name: task for name, task in read_tasks(path).items() if split in (None, task.more.get("split"))}
+    if not tasks:
+        raise UsageError(f"no task of {path} is of the split {split!r}; allowed are tune, test, or null for all.")
+    tasks = dict(list(tasks.items())[: config["episodes"]])
+    faults, seed = config["faults"], config["seed"]
+    episodes = [
+        Episode(episode_id(seed, policy, faults["name"], faults["intensity"], task, sample), policy, task, sample)
+        for task in tasks
+        for sample in range(config["samples"])
+        for policy in config["policy"]
+    ]
+    found = {"kind": "folder", "path": str(snapshot.resolve())}
+    given = {"kind": "file", "path": str(path.resolve()), "split": split}
+    return Plan(
+        config=dict(config) | {"world": found, "tasks": given},
+        snapshot=snapshot,
+        tasks=tasks,
+        policies={name: settings or {} for name, settings in config["policy"].items()},
+        environment=config["env"],
+        reward=config["reward"] or {},
+        storm=faults["name"],
+        intensity=float(faults["intensity"]),
+        seed=seed,
+        episodes=episodes,
+    )
+
+
+def make_policy(name: str, settings: Mapping[str, Any]) -> Policy:
+    """The policy of a name; `plugin` among the settings is the plugin's name where it is another.
+
+    Raises:
+        UnknownName: no such plugin.
+        UsageError: wrong settings.
+    """
+    settings = dict(settings)
+    policy: Policy = _make("policies", str(settings.pop("plugin", name)), settings)
+    return policy
+
+
+def make_reward(spec: Mapping[str, Mapping[str, Any]]) -> Reward | None:
+    """The reward of a mapping of one name to its settings; None for an empty one.
+
+    Raises:
+        UnknownName: no such plugin.
+        UsageError: wrong settings, or several names.
+    """
+    if not spec:
+        return None
+    if len(spec) > 1:
+        raise UnknownName("single reward", ", ".join(spec), list(spec))
+    name, settings = next(iter(spec.items()))
+    reward: Reward = _make("rewards", name, settings or {})
+    return reward
+
+
+def _make(group: str, name: str, settings: Mapping[str, Any]) -> Any:
+    try:
+        return plugins.load(group, name)(**settings)
+    except TypeError as error:
+        raise UsageError(f"settings of {group} plugin {name!r}: {error}.") from None

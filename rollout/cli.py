@@ -1,0 +1,148 @@
+"""`murk rollout`, `murk replay` and `murk show`."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from murk.envs.errors import UsageError
+
+
+def add_rollout(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `murk rollout`."""
+    parser.epilog = (
+        "example: murk rollout world=generated policy=[naive,careful] episodes=30 out=runs/first. "
+        "world is generated, factbook, wikispeedia or a snapshot's folder; tasks is synthesized, facts, creak, "
+        "strategyqa or a file; policy is one or a list of naive, react, careful, closed_book, random, scripted. "
+        "Settings within are reached by dots, as world.pages=10000. resume=FOLDER goes on with a run."
+    )
+    parser.add_argument("overrides", nargs="*", metavar="NAME=VALUE", help="settings, in Hydra's syntax")
+    parser.add_argument("--json", action="store_true", help="print summary.json instead of a table")
+    parser.set_defaults(run=rollout)
+
+
+def add_replay(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `murk replay`."""
+    parser.epilog = "example: murk replay runs/first"
+    parser.add_argument("folder", metavar="RUN", type=Path, help="folder of a run")
+    parser.add_argument("ids", metavar="ID", nargs="*", help="ids of trajectories; default all")
+    parser.add_argument("--snapshot", metavar="DIR", type=Path, help="the snapshot, where it has moved")
+    parser.add_argument("--rerun-shell", action="store_true", help="run shell commands again and report differences")
+    parser.add_argument("--json", action="store_true", help="print the differences as JSON")
+    parser.set_defaults(run=replay)
+
+
+def add_show(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `murk show`."""
+    parser.epilog = "example: murk show runs/first 3f2a"
+    parser.add_argument("folder", metavar="RUN", type=Path, help="folder of a run")
+    parser.add_argument("id", metavar="ID", nargs="?", help="beginning of a trajectory's id; default a table of all")
+    parser.add_argument("--json", action="store_true", help="print the trajectory, or the summary, as JSON")
+    parser.set_defaults(run=show)
+
+
+def rollout(args: argparse.Namespace) -> int:
+    """Runs a plan, or what is missing of one."""
+    from murk.rollout.build import compose, plan
+    from murk.rollout.local import Worker, run_local
+    from murk.rollout.progress import Bar
+    from murk.rollout.run import begin, check_same, missing, read_config, summarise
+    from murk.rollout.store import Store
+
+    given = [override for override in args.overrides if not override.startswith("resume=")]
+    resume = next((override[7:] for override in args.overrides if override.startswith("resume=")), None)
+    if resume is None:
+        composed = plan(compose(given))
+        folder, worker = Path(composed.config["out"]), Worker(composed)
+        begin(composed, folder)
+    else:
+        folder = Path(resume)
+        stored = read_config(folder)
+        if given:
+            check_same(stored, plan(compose(given)).config)
+        own = {"kind": "file", "path": str(folder / "tasks.jsonl"), "split": None}
+        composed = plan(stored | {"tasks": own, "episodes": None})
+        worker = Worker(composed)
+    left = len(missing(composed, folder))
+    started = time.monotonic()
+    try:
+        with Bar(len(composed.episodes), len(composed.episodes) - left) as bar:
+            run_local(worker, folder, bar.update)
+    except KeyboardInterrupt:
+        print(
+            f"murk: stopped; nothing that was finished is lost. Go on with: murk rollout resume={folder}",
+            file=sys.stderr,
+        )
+        return 130
+    Store(folder).compact()
+    summary = summarise(folder)
+    if args.json:
+        print(json.dumps(summary))
+    else:
+        from murk.rollout.show import print_summary
+
+        print_summary(summary)
+        print(f"{left} episodes in {time.monotonic() - started:.1f} s; {folder}")
+    return 0
+
+
+def replay(args: argparse.Namespace) -> int:
+    """Replays a run; 1 where anything differs."""
+    from murk.rollout.replay import replay as replay_run
+    from murk.rollout.run import read_config
+    from murk.rollout.store import Store
+
+    read_config(args.folder)
+    index = Store(args.folder).index()
+    ids = frozenset(_id(index, given) for given in args.ids)
+    count, found = 0, []
+    for _, differences in replay_run(args.folder, ids, args.snapshot, args.rerun_shell):
+        count += 1
+        found += differences
+    if args.json:
+        rows = [{"id": one.id, "place": one.place, "diff": one.diff} for one in found]
+        print(json.dumps({"replayed": count, "differences": rows}))
+        return int(bool(found))
+    for one in found[:1]:
+        print(f"{one.id} differs first in {one.place}:\n{one.diff}\n")
+    different = len({one.id for one in found})
+    print(f"{count} episodes replayed, {different} of them different.")
+    return int(bool(found))
+
+
+def show(args: argparse.Namespace) -> int:
+    """Shows a run, or one trajectory."""
+    from murk.rollout.rows import from_row
+    from murk.rollout.run import read_config, summarise
+    from murk.rollout.show import print_episodes, print_summary, print_trajectory
+    from murk.rollout.store import Store
+
+    read_config(args.folder)
+    store = Store(args.folder)
+    if args.id is None:
+        summary = summarise(args.folder)
+        if args.json:
+            print(json.dumps(summary))
+        else:
+            print_episodes(store)
+            print_summary(summary)
+        return 0
+    name = _id(store.index(), args.id)
+    row = next(row for row in store.rows() if row["id"] == name)
+    score = store.scores().get(name)
+    if args.json:
+        print(json.dumps(row | {"score": score}, ensure_ascii=False))
+    else:
+        print_trajectory(from_row(row), score)
+    return 0
+
+
+def _id(index: dict[str, Any], given: str) -> str:
+    found = [name for name in index if name.startswith(given)]
+    if len(found) != 1:
+        raise UsageError(
+            f"{len(found)} trajectories have an id that begins with {given!r}; `murk show RUN` lists them."
+        )
+    return found[0]

@@ -1,0 +1,35 @@
+"""The digest of a trajectory: equal for equal episodes, on any machine, in any order and number of workers.
+
+It covers what happened: snapshot, task, environment, actions, observations, exchanges, fault events, spending and
+status. Scores, log-probabilities, retries, versions and timings stay outside.
+"""
+
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from murk.envs.codec import canonical_json, encode
+from murk.envs.records import Trajectory
+from murk.rollout.episode import text_digest
+
+_OUTSIDE = ("type", "error", "id", "policy", "seed")
+
+
+def record(trajectory: Trajectory, environment: Mapping[str, Any]) -> dict[str, Any]:
+    """What the digest covers, as JSON values.
+
+    Args:
+        environment: Settings of the environment and of the faults.
+    """
+    fields = {name: value for name, value in encode(trajectory).items() if name not in _OUTSIDE}
+    return fields | {"environment": dict(environment)}
+
+
+def digest(trajectory: Trajectory, environment: Mapping[str, Any]) -> str:
+    """The sha256 of the canonical JSON of `record`, in hex."""
+    return text_digest(canonical_json(record(trajectory, environment)))
+
+
+def digest_of_run(digests: Iterable[str]) -> str:
+    """The sha256 over the sorted digests of a run's trajectories, in hex."""
+    return sha256("\n".join(sorted(digests)).encode()).hexdigest()

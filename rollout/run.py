@@ -1,0 +1,115 @@
+"""A run's folder: begun, resumed, and summed up."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from murk.envs.codec import canonical_json
+from murk.envs.errors import UsageError
+from murk.envs.tasks import Task, read_tasks
+from murk.rollout.build import Plan
+from murk.rollout.digest import digest_of_run
+from murk.rollout.metrics import figures, grouped
+from murk.rollout.store import Store
+
+_FREE = ("out", "resume", "worlds", "data", "rollout")  # what may differ when a run is resumed
+
+
+def begin(plan: Plan, folder: Path) -> None:
+    """Makes a run's folder.
+
+    Raises:
+        UsageError: there is something at that place already.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} exists already; go on with resume={folder}, or choose another out=.")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "tasks.jsonl", "".join(canonical_json(task_row(task)) + "\n" for task in plan.tasks.values()))
+    write_text(folder / "config.yaml", to_yaml(plan.config))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The config of a run.
+
+    Raises:
+        UsageError: the folder holds no run.
+    """
+    from omegaconf import OmegaConf
+    from yaml import YAMLError
+
+    path = folder / "config.yaml"
+    if not path.is_file():
+        raise UsageError(f"{folder} holds no run: it has no config.yaml.")
+    try:
+        config = OmegaConf.to_container(OmegaConf.load(path))
+    except (YAMLError, OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())[:300]}.") from None
+    if not isinstance(config, dict):
+        raise UsageError(f"{path} holds no config.")
+    return {str(name): value for name, value in config.items()}
+
+
+def check_same(stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Compares the config of a run with the one that it is to be resumed under.
+
+    Raises:
+        UsageError: they differ; the message names the first difference.
+    """
+    for name in sorted(set(stored) | set(given)):
+        if name not in _FREE and stored.get(name) != given.get(name):
+            was, now = canonical_json(stored.get(name)), canonical_json(given.get(name))
+            raise UsageError(f"{name} is {now[:200]}, but the run was begun with {was[:200]}; leave it out to resume.")
+
+
+def summarise(folder: Path) -> dict[str, Any]:
+    """Writes `summary.json` over all episodes of a run, and returns what it holds."""
+    store = Store(folder)
+    scores, config = store.scores(), read_config(folder)
+    kinds = {task.id: task.kind for task in read_tasks(folder / "tasks.jsonl").values()}
+    names = ("id", "task", "policy", "storm", "intensity", "status", "digest", "snapshot")
+    rows: list[dict[str, Any]] = []
+    for row in store.rows(names):
+        score = scores.get(row["id"], {}) if row["status"] != "errored" else {}
+        rows.append(row | {"reward": score.get("value"), "kind": kinds.get(row["task"], "")})
+    groups = grouped(rows, ("policy", "storm", "intensity"))
+    for group in groups:
+        own = [row for row in rows if all(row[name] == group[name] for name in ("policy", "storm", "intensity"))]
+        group["kinds"] = {entry.pop("kind"): entry for entry in grouped(own, ("kind",))}
+    summary = figures(rows) | {
+        "groups": groups,
+        "unscored": sum(row["reward"] is None and row["status"] != "errored" for row in rows),
+        "digest": digest_of_run(row["digest"] for row in rows),
+        "snapshot_digest": next((row["snapshot"] for row in rows), ""),
+        "seed": config.get("seed"),
+    }
+    write_text(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
+    return summary
+
+
+def task_row(task: Task) -> dict[str, Any]:
+    """A task as JSON values, as task files have it."""
+    row = {name: value for name, value in asdict(task).items() if name not in ("rubric", "more") and value}
+    return row | {"rubric": [asdict(criterion) for criterion in task.rubric]} | dict(task.more)
+
+
+def to_yaml(config: Mapping[str, Any]) -> str:
+    """A config as YAML text, its keys in their order."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text, "utf-8")
+    os.replace(partial, path)
+
+
+def missing(plan: Plan, folder: Path) -> Sequence[str]:
+    """Ids of the plan's episodes that the folder does not hold, or holds as errored only."""
+    done = {name for name, entry in Store(folder).index().items() if entry.status != "errored"}
+    return [episode.id for episode in plan.episodes if episode.id not in done]
