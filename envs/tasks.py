@@ -4,16 +4,17 @@ Files hold one JSON object a line; fields that murk does not know are kept.
 """
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from murk.envs.codec import canonical_json
 from murk.envs.errors import UsageError
 
 _FIELDS = ("id", "question", "kind", "language", "as_of", "budget")
 _MAX_LINE = 16 << 20
+_HUGE = 1e300
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Criterion:
         if not isinstance(data, Mapping) or not isinstance(data.get("text"), str):
             raise UsageError(f"criterion {number} is {str(data)[:80]!r}; allowed is a mapping with a text.")
         weight = data.get("weight")
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight or not math.isfinite(weight):
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < abs(weight) < _HUGE:
             raise UsageError(f"criterion {number}: weight is {weight!r}; allowed are finite numbers other than 0.")
         check = data.get("check")
         if check is not None and not isinstance(check, Mapping):
@@ -129,6 +130,22 @@ def read_tasks(source: str | Path | Iterable[Mapping[str, Any]]) -> dict[str, Ta
     if not tasks:
         raise UsageError(f"no tasks in {where}.")
     return tasks
+
+
+def write_tasks(path: Path, tasks: Iterable[Mapping[str, Any]]) -> None:
+    """Writes tasks, or other mappings, as JSONL; the same tasks give the same bytes.
+
+    Raises:
+        UsageError: the file exists already, or cannot be written.
+    """
+    lines = b"".join(canonical_json(task).encode() + b"\n" for task in tasks)
+    try:
+        with path.open("xb") as file:
+            file.write(lines)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already; nothing is overwritten.") from None
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}.") from None
 
 
 def _lines(path: Path) -> Iterable[tuple[int, Any]]:

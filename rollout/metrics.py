@@ -39,11 +39,13 @@ def figures(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """
     counts = dict.fromkeys(("answered", "truncated", "errored"), 0)
     rewards: dict[str, list[float]] = {}
+    tasks = set()
     for row in rows:
         counts[row["status"]] += 1
+        tasks.add(row["task"])
         if row["reward"] is not None:
             rewards.setdefault(row["task"], []).append(row["reward"])
-    return {"episodes": sum(counts.values()), **counts, "reward": interval(rewards)}
+    return {"episodes": sum(counts.values()), "tasks": len(tasks), **counts, "reward": interval(rewards)}
 
 
 def grouped(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:

@@ -11,24 +11,34 @@ _LONG = 2_000
 
 
 def print_summary(summary: Mapping[str, Any]) -> None:
-    """A table of rewards by policy, storm and kind of task, with 95 % bootstrap intervals over tasks."""
+    """Tables of rewards by policy and storm, and by kind of task, with 95 % bootstrap intervals over tasks."""
     groups = summary["groups"]
-    kinds = sorted({kind for group in groups for kind in group["kinds"]})
-    kinds = kinds if len(kinds) > 1 else []
-    head = ["policy", "storm", "episodes", "answered", "errors", "reward", *kinds]
+    head = ["policy", "storm", "episodes", "answered", "truncated", "errors", "reward"]
     rows = [
         [
             group["policy"],
             f"{group['storm']} {group['intensity']:g}",
-            str(group["episodes"]),
-            str(group["answered"]),
-            str(group["errored"]),
+            *(str(group[name]) for name in ("episodes", "answered", "truncated", "errored")),
             reward(group["reward"]),
-            *(reward(group["kinds"].get(kind, {}).get("reward"), short=True) for kind in kinds),
         ]
         for group in groups
     ]
     _table(head, rows)
+    kinds = sorted({kind for group in groups for kind in group["kinds"]})
+    if len(kinds) > 1:
+        print()
+        _table(
+            ["kind", "tasks", *(group["policy"] for group in groups)],
+            [[kind, str(_tasks(groups, kind)), *(_by_kind(group, kind) for group in groups)] for kind in kinds],
+        )
+
+
+def _tasks(groups: list[Mapping[str, Any]], kind: str) -> int:
+    return max(int(group["kinds"].get(kind, {}).get("tasks", 0)) for group in groups)
+
+
+def _by_kind(group: Mapping[str, Any], kind: str) -> str:
+    return reward(group["kinds"].get(kind, {}).get("reward"))
 
 
 def print_episodes(store: Store) -> None:
@@ -74,12 +84,11 @@ def print_trajectory(trajectory: Trajectory, score: Mapping[str, Any] | None) ->
         say(f"reward {score['value']}", "\n".join([parts, *score["notes"]]), "magenta")
 
 
-def reward(interval: Mapping[str, float] | None, short: bool = False) -> str:
-    """A mean with its interval, as `0.512 (0.471-0.553)`."""
+def reward(interval: Mapping[str, float] | None) -> str:
+    """A mean with its interval, as `0.512 (0.47, 0.55)`."""
     if interval is None:
         return "none"
-    low, high = f"{interval['low']:.2f}", f"{interval['high']:.2f}"
-    return f"{interval['mean']:.2f} ({low}, {high})" if short else f"{interval['mean']:.3f} ({low}, {high})"
+    return f"{interval['mean']:.3f} ({interval['low']:.2f}, {interval['high']:.2f})"
 
 
 def _table(head: list[str], rows: list[list[str]]) -> None:

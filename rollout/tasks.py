@@ -205,49 +205,47 @@ def _synthesize(args: argparse.Namespace) -> int:
     snapshot = Snapshot.open(args.snapshot)
     kinds = [kind.strip() for kind in args.kinds.split(",")] if args.kinds else None
     made = synthesize(snapshot, count=args.count, seed=args.seed, facts=args.facts, kinds=kinds, language=args.language)
-    tasks, discards = list(made.tasks), list(made.discards)
+    tasks, discards = made.tasks, list(made.discards)
     if args.solver:
-        tasks, solved = _without_solved(args.solver, snapshot, tasks, args.seed)
-        discards += solved
+        solved = _solved(args.solver, snapshot, tasks, args.seed)
+        discards += [(task["question"], f"solved by {args.solver}") for task in tasks if task["id"] in solved]
+        tasks = [task for task in tasks if task["id"] not in solved]
     if args.split:
-        tasks, dropped = split_by_entities(tasks, args.seed)
-        discards += dropped
+        halved, _ = split_by_entities(tasks, args.seed)
+        kept = {task["id"] for task in halved}
+        discards += [(task["question"], "its entities lie in both halves") for task in tasks if task["id"] not in kept]
+        tasks = halved
     if not tasks:
         raise UsageError("no task is left; give more facts, another --seed, or a weaker --solver.")
     write_tasks(args.out, tasks)
     if args.discards:
-        write_tasks(args.discards, discards)
+        write_tasks(args.discards, ({"what": what, "reason": reason} for what, reason in discards))
     _show_synthesis(args, tasks, discards)
     return 0
 
 
-def _without_solved(
-    solver: str, snapshot: "Snapshot", tasks: list[dict[str, Any]], seed: int
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The tasks that a policy does not solve, and those that it does, as discards."""
+def _solved(solver: str, snapshot: "Snapshot", tasks: Sequence[Mapping[str, Any]], seed: int) -> set[str]:
     from murk.envs import plugins
 
     try:
         policy = plugins.load("policies", solver)()
     except TypeError as error:
         raise UsageError(f"policy {solver!r} cannot be a solver, for it needs settings: {error}.") from None
-    solved = solved_by(policy, snapshot, tasks, seed)
-    left = [task for task in tasks if task["id"] not in solved]
-    return left, [task | {"reason": f"solved by {solver}"} for task in tasks if task["id"] in solved]
+    return solved_by(policy, snapshot, tasks, seed)
 
 
 def _show_synthesis(
-    args: argparse.Namespace, tasks: Sequence[Mapping[str, Any]], discards: Sequence[Mapping[str, Any]]
+    args: argparse.Namespace, tasks: Sequence[Mapping[str, Any]], discards: Sequence[tuple[str, str]]
 ) -> None:
     kinds = Counter(task.get("kind", "") for task in tasks)
     splits = Counter(task["split"] for task in tasks if "split" in task)
-    reasons = Counter(discard["reason"] for discard in discards)
+    reasons = Counter(reason for _, reason in discards)
     if args.json:
         counts = {"out": str(args.out), "tasks": len(tasks), "kinds": kinds, "splits": splits, "discards": reasons}
         print(json.dumps(counts, ensure_ascii=False, sort_keys=True))
         return
     print(f"{args.out}: {len(tasks):,} tasks, {len(discards):,} discarded")
-    for name, counted in (("", kinds), ("half ", splits), ("discarded: ", reasons)):
+    for name, counted in (("", kinds), ("split ", splits), ("discarded: ", reasons)):
         for what, count in sorted(counted.items()):
             print(f"  {name}{what} {count:,}")
 
