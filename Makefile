@@ -30,7 +30,7 @@ check: $(VENV)/.ready
 	$(BIN)/mypy tests
 
 bench: .venv-bench/.ready
-	for file in search_quality search_speed open_speed build_speed env_speed; do .venv-bench/bin/python tests/benchmarks/$$file.py || exit 1; done
+	for file in search_quality search_speed open_speed build_speed env_speed world_scale; do .venv-bench/bin/python tests/benchmarks/$$file.py || exit 1; done
 
 clean:
 	rm -rf .venv .venv-* runs build dist *.egg-info
@@ -53,5 +53,5 @@ $(CORE)/.ready: $(NEEDS)
 .venv-bench/.ready: $(NEEDS) tests/benchmarks/requirements.txt
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install $(PIP_FLAGS) torch==2.13.0
-	.venv-bench/bin/pip install $(PIP_FLAGS) -r tests/benchmarks/requirements.txt -e ".[build,dense]"
+	.venv-bench/bin/pip install $(PIP_FLAGS) -r tests/benchmarks/requirements.txt -e ".[build,dense,rollout]"
 	touch $@

@@ -10,6 +10,7 @@ from murk.envs.checks import check_research_env
 from murk.envs.errors import MurkError, NotInSnapshot, SnapshotError, UnknownName, UsageError
 from murk.envs.tasks import Task
 from murk.envs.web.snapshot import Snapshot
+from murk.envs.wrappers import ReportErrors
 
 if TYPE_CHECKING:
     from murk.envs.deep_research import DeepResearchEnv
@@ -19,6 +20,7 @@ __all__ = [
     "DeepResearchEnv",
     "MurkError",
     "NotInSnapshot",
+    "ReportErrors",
     "Snapshot",
     "SnapshotError",
     "Task",

@@ -208,6 +208,8 @@ def _check(raw: RawCall | str, tools: Sequence[str]) -> tuple[str, str, Any]:
 
 def _ids(given: Sequence[Any], problems: list[str]) -> list[str]:
     """An id for each call: the one given if it is usable and new, else the next free of `call_<n>`."""
+    if not any(given):
+        return [f"call_{n}" for n in range(1, len(given) + 1)]
     usable = [_clean(id_) if isinstance(id_, str) and 0 < len(id_) <= MAX_ID else None for id_ in given]
     ids: list[str] = []
     for position, id_ in enumerate(usable, 1):
@@ -225,6 +227,8 @@ def _ids(given: Sequence[Any], problems: list[str]) -> list[str]:
 
 def _clean(text: str) -> str:
     """Text that can be encoded: lone surrogates, which JSON escapes can make, become U+FFFD."""
+    if text.isascii():
+        return text
     try:
         text.encode()  # by far the fastest way to find that there is none
     except UnicodeEncodeError:

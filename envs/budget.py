@@ -1,10 +1,14 @@
 """What an episode may spend, what it has spent, and the simulated clock."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 from murk.envs.errors import UnknownName, UsageError
+
+LIMITED = ("calls", "tokens", "seconds", "money")
+SPENT = ("calls", "tokens_in", "tokens_out", "seconds", "money")
 
 
 def count_tokens(text: str) -> int:
@@ -13,7 +17,22 @@ def count_tokens(text: str) -> int:
     >>> count_tokens("hello"), count_tokens("")
     (2, 0)
     """
-    return -(-len(text.encode("utf-8", "replace")) // 4)
+    return -(-(len(text) if text.isascii() else len(text.encode("utf-8", "replace"))) // 4)
+
+
+def check_numbers(what: str, settings: Mapping[str, Any], names: Sequence[str], null: bool = False) -> None:
+    """Checks settings that are numbers, or where allowed null.
+
+    Raises:
+        UnknownName: an unknown name.
+        UsageError: a value that is no finite number from 0.
+    """
+    for name, value in settings.items():
+        if name not in names:
+            raise UnknownName(what, name, names)
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+        if not number and not (null and value is None):
+            raise UsageError(f"{what} {name} is {value!r}; allowed are finite numbers from 0{', or null' * null}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +50,12 @@ class Prices:
     per_million_in: float = 0.0
     per_million_out: float = 0.0
     seconds_per_token: float = 0.02
+
+    @classmethod
+    def of(cls, settings: Mapping[str, float] | None) -> "Prices":
+        """Prices from a mapping; raises as `check_numbers` does."""
+        check_numbers("price", settings or {}, [field.name for field in fields(cls)])
+        return cls(**(settings or {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +97,22 @@ class Budget:
             UnknownName: an unknown field.
             UsageError: a limit that is no finite number from 0.
         """
-        names = [field.name for field in fields(cls)]
-        for name, value in (settings or {}).items():
-            if name not in names:
-                raise UnknownName("budget field", name, names)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value is not None and not (number and math.isfinite(value) and value >= 0):
-                raise UsageError(f"budget field {name} is {value!r}; allowed are finite numbers from 0, or null.")
+        check_numbers("budget field", settings or {}, LIMITED, null=True)
         return cls(**(settings or {}))  # type: ignore[arg-type]
 
     def exceeded(self, spent: Spending) -> str | None:
         """The first limit that is spent beyond, in words; None while all hold."""
-        for field in fields(self):
-            limit = getattr(self, field.name)
-            if limit is not None and getattr(spent, field.name) > limit:
-                return f"{field.name}: spent {getattr(spent, field.name):.6g} of {limit:.6g}"
+        for name in LIMITED:
+            limit = getattr(self, name)
+            if limit is not None and getattr(spent, name) > limit:
+                return f"{name}: spent {getattr(spent, name):.6g} of {limit:.6g}"
         return None
 
     def left(self, spent: Spending) -> dict[str, float | None]:
         """What is left of each limit, at least 0; None where there is no limit."""
-        return {
-            field.name: None
-            if getattr(self, field.name) is None
-            else max(0, round(getattr(self, field.name) - getattr(spent, field.name), 6))
-            for field in fields(self)
-        }
+        left: dict[str, float | None] = dict.fromkeys(LIMITED)
+        for name in LIMITED:
+            limit = getattr(self, name)
+            if limit is not None:
+                left[name] = max(0, round(limit - getattr(spent, name), 6))
+        return left

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import md5
 
 from murk.envs.records import Page
@@ -27,6 +28,7 @@ class Citation:
     url: str | None
 
 
+@lru_cache(maxsize=1 << 14)
 def cite_key(url: str) -> str:
     """Key of a page for `\\cite{...}`: the first 8 hex digits of the md5 of its canonical URL, after `web_`.
 

@@ -5,9 +5,10 @@ its oldest turns are left out, until it is below the lower one. The question and
 view is cut, never the record; what was cut is told, and is recorded.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from murk.envs.budget import check_numbers
 from murk.envs.errors import UsageError
 
 STRUCK = "[the content of this result was left out to save space; ask again or read its file]"
@@ -53,7 +54,20 @@ class Trimming:
         if not 0 < self.lower < self.upper:
             raise UsageError(f"thresholds are lower {self.lower} and upper {self.upper}; lower must be below upper.")
 
-    def view(self, history: Sequence[Message], before: View, count: Callable[[str], int]) -> View:
+    @classmethod
+    def of(cls, settings: Mapping[str, int]) -> "Trimming":
+        """Thresholds from a mapping.
+
+        Raises:
+            UnknownName: there is no such threshold.
+            UsageError: one is no number, or they are out of order.
+        """
+        check_numbers("threshold", settings, ("upper", "lower"))
+        return cls(**settings)
+
+    def view(
+        self, history: Sequence[Message], before: View, count: Callable[[str], int], added: int | None = None
+    ) -> View:
         """The conversation after more of it has happened.
 
         Args:
@@ -61,9 +75,10 @@ class Trimming:
             before: The view until now; what it cut stays cut, so that the beginning of what a policy reads changes
                 only when something new is cut.
             count: Tokens of a text.
+            added: Tokens of the messages since, where they are known.
         """
         new = history[len(before.messages) + len(before.dropped) :]
-        tokens = before.tokens + sum(count(message.content) for message in new)
+        tokens = before.tokens + (sum(count(message.content) for message in new) if added is None else added)
         if tokens <= self.upper:
             return View((*before.messages, *new), before.struck, before.dropped, tokens)
         struck, dropped = set(before.struck), set(before.dropped)

@@ -7,20 +7,21 @@ from typing import Any
 import gymnasium
 
 from murk.envs import actions
-from murk.envs.budget import Budget, Prices, count_tokens
+from murk.envs.budget import LIMITED, Budget, Prices
 from murk.envs.citations import citations
-from murk.envs.codec import encode
 from murk.envs.context import Message, Trimming, View
 from murk.envs.desk import Cached, Desk, NoShell, Router
 from murk.envs.errors import UnknownName, UsageError
-from murk.envs.records import Run, Trajectory, World, decode
+from murk.envs.opening import open_web
+from murk.envs.records import Trajectory, World, decode
 from murk.envs.sandbox import Sandbox
-from murk.envs.shell import RecordedShell, Shell
+from murk.envs.shell import Difference, KeptShell, RecordedShell, Shell
 from murk.envs.spaces import UnicodeText
 from murk.envs.tasks import Task, read_tasks
-from murk.envs.tools import check_arguments, profile
+from murk.envs.tokens import token_counter
+from murk.envs.tools import CAPABILITIES, check_arguments, profile
 from murk.envs.tools.shell import ShellTool
-from murk.envs.web.snapshot import Snapshot
+from murk.envs.transcript import show, transcript
 from murk.envs.workspace import Workspace
 
 MAX_OBSERVATION = 1_000_000
@@ -35,11 +36,17 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
     Args:
         snapshot: Folder of a snapshot, or a world that is open already.
         tasks: JSONL file of tasks, or tasks as mappings.
-        tools: Tool profile: `research`, `full`, or a mapping (`murk.envs.tools.profile`).
+        tools: Tool profile: `research`, `full`, or a mapping (`murk.envs.tools.profile`), such as
+            `{"base": "research", "todo": False}` to leave a tool out.
         dialect: `step`, `hermes`, `openai` or `react`.
         budget: Limits by field of `Budget`; a task's own come first.
         prices: Settings of `Prices`.
         max_steps: Turns of an episode.
+        tokenizer: A `tokenizer.json` file by which all tokens are counted; None for the default rule, a quarter of the
+            UTF-8 bytes, rounded up (`murk.envs.budget.count_tokens`).
+        authority: Whether authority lifts results where relevance is close; needs a folder as `snapshot`.
+        rerank: How the first results are reranked by meaning, such as `{"embedder": "static"}`
+            (`murk.envs.opening.open_web`); None for not at all. Needs a folder as `snapshot`.
         cache: Whether identical requests are answered from memory.
         patching: Whether files can be patched.
         summaries: Whether long results are cut, their whole text kept as a file.
@@ -47,7 +54,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             from what the policy sees; None to show it whole.
         reward: Name of the reward, or a mapping of its name to its settings, which the wrapper `PayReward` pays on the
             last step; None to leave scoring for later. This class itself pays 0.
-        replay: Whether commands are answered from a record, given to `reset`, and no sandbox is needed.
+        replay: Whether commands are answered from a record, given to `reset`, and no sandbox is needed; `rerun` to run
+            each in the sandbox as well, and list in `differences` what is not as recorded.
         render_mode: `ansi` (`render` returns the transcript), `human` (it is printed in colour as it grows) or None.
 
     Raises:
@@ -66,12 +74,15 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         budget: Mapping[str, float | None] | None = None,
         prices: Mapping[str, float] | None = None,
         max_steps: int = 50,
+        tokenizer: str | None = None,
+        authority: bool = True,
+        rerank: Mapping[str, Any] | None = None,
         cache: bool = True,
         patching: bool = True,
         summaries: bool = True,
         context: Mapping[str, int] | None = MappingProxyType({"upper": 80_000, "lower": 60_000}),
         reward: str | Mapping[str, Any] | None = "rubric",
-        replay: bool = False,
+        replay: bool | str = False,
         render_mode: str | None = None,
     ) -> None:
         if dialect not in actions.DIALECTS:
@@ -80,18 +91,23 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             raise UsageError(f"max_steps is {max_steps}; allowed are 1 and more.")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise UnknownName("render mode", str(render_mode), self.metadata["render_modes"])
-        self.web: World = Snapshot.open(snapshot) if isinstance(snapshot, str) else snapshot
+        if replay not in (False, True, "rerun"):
+            raise UsageError(f"replay is {replay!r}; allowed are false, true and 'rerun'.")
+        self.web: World = open_web(snapshot, authority, rerank)
         self.tasks = read_tasks(tasks)
         self.offers = profile(tools)
+        self._names = tuple(self.offers)
         self._schemas = {name: offer.tool.parameters for name, offer in self.offers.items()}
         has_shell = any(isinstance(offer.tool, ShellTool) for offer in self.offers.values())
-        self.sandbox = Sandbox() if has_shell and not replay else None
+        self.sandbox = Sandbox() if has_shell and replay in (False, "rerun") else None
+        self.replay = replay
         self.dialect, self.max_steps, self.render_mode = dialect, max_steps, render_mode
-        self.budget, self.prices = dict(budget or {}), Prices(**(prices or {}))
+        self.budget, self.prices = dict(budget or {}), Prices.of(prices)
         Budget.of(self.budget)
+        self._count = token_counter(tokenizer)
         self.cache, self.patching, self.summaries = cache, patching, summaries
         self.reward = reward
-        self.trimming = Trimming(**context) if context is not None else None
+        self.trimming = Trimming.of(context) if context is not None else None
         self.action_space = UnicodeText(actions.MAX_ACTION)
         self.observation_space = UnicodeText(MAX_OBSERVATION)
         self._ended = True
@@ -101,7 +117,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
 
         Args:
             seed: Chooses the task where the options do not.
-            options: `task`: id of the task. `commands`: for a replay, what `commands` of the recorded episode gave.
+            options: `task`: id of the task. `commands`: for a replay, what `commands` of the recorded episode gave;
+                without it the record is empty.
 
         Returns:
             The question, and the info.
@@ -121,17 +138,16 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.answer: str | None = None
         self.cached = Cached(self.web)
         workspace = Workspace(self.patching)
-        shell: World = Shell(self.sandbox, workspace) if self.sandbox else NoShell()
-        if "commands" in options:
-            shell = RecordedShell(((key, decode(data)) for key, data in options["commands"]), workspace)
         self.commands: list[tuple[str, dict[str, Any]]] = []
+        self.differences: list[Difference] = []
+        shell = KeptShell(self._shell(workspace, options.get("commands")), self.commands)
         world = Router(self.cached if self.cache else self.web, workspace, shell)
         limits = Budget.of(self.budget | dict(self.task.budget))
-        self.desk = Desk(world, workspace, limits, self.prices, count_tokens, self.summaries)
+        self.desk = Desk(world, workspace, limits, self.prices, self._count, self.summaries)
         question = self._question()
-        self.desk.read(question)
         self.history = [Message("user", question)]
-        self.view = View(tuple(self.history), tokens=count_tokens(question))
+        self.view = View(tuple(self.history), tokens=self.desk.read(question))
+        self._labels = dict.fromkeys(CAPABILITIES, 0)
         self._show(1)
         return question, self._info((), 0, "running")
 
@@ -143,41 +159,36 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         """
         if self._ended:
             raise UsageError("the episode is over; call reset to begin another.")
+        self._ended = True  # and stays so, should anything here raise
         self.desk.exchanges = []
-        self.desk.write(action)
-        turn = actions.parse(action, self.dialect, list(self.offers))
-        results, capabilities = [], []
+        tokens = self.desk.write(action)
+        turn = actions.parse(action, self.dialect, self._names)
+        results, labels = [], []
         for call in turn.calls:
-            text, capability = self._run(call)
+            text, label = self._run(call)
             results.append((call, text))
-            capabilities.append(capability)
-        ran = [exchange for exchange in self.desk.exchanges if isinstance(exchange.request, Run)]
-        self.commands += [(exchange.request.key, encode(exchange.response)) for exchange in ran]
+            labels.append(label)
         self.answer = turn.answer
-        self.step_number += 1
-        observation = "" if turn.answer is not None else actions.render_results(results, turn.problems, self.dialect)
-        observation = observation[:MAX_OBSERVATION]
-        self.desk.read(observation)
-        self.history += [Message("assistant", action), Message("tool", observation)]
-        if self.trimming is None:
-            self.view = View(tuple(self.history))
-        else:
-            self.view = self.trimming.view(self.history, self.view, count_tokens)
-        self._show(2)
         terminated = turn.answer is not None
-        truncated = not terminated and (
-            self.step_number >= self.max_steps or self.desk.budget.exceeded(self.desk.spent) is not None
-        )
+        self.step_number += 1
+        observation = "" if terminated else actions.render_results(results, turn.problems, self.dialect)
+        observation = observation[:MAX_OBSERVATION]
+        tokens += self.desk.read(observation)
+        self._remember(action, observation, tokens)
+        spent_up = self.desk.budget.exceeded(self.desk.spent) is not None
+        truncated = not terminated and (self.step_number >= self.max_steps or spent_up)
         self._ended = terminated or truncated
         status = "answered" if terminated else "truncated" if truncated else "running"
-        labels = tuple(capabilities) + ("report",) * terminated
+        labels += ["report"] * terminated
+        for label in labels:
+            self._labels[label] += 1
         return observation, 0.0, terminated, truncated, self._info(labels, len(turn.problems), status)
 
     @property
     def trajectory(self) -> Trajectory:
         """The episode so far, as rewards see it."""
         spent, limits = self.desk.spent, self.desk.budget
-        spending = {name: getattr(spent, name) for name in ("calls", "tokens", "seconds", "money")}
+        spending = {name: getattr(spent, name) for name in LIMITED}
         budget = {name: limit for name in spending if (limit := getattr(limits, name)) is not None}
         found = tuple(citation.url for citation in citations(self.answer or "", self.desk.pages))
         status = "answered" if self.answer is not None else "truncated"
@@ -187,7 +198,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         """The transcript so far, as text; None in other modes than `ansi`."""
         if self.render_mode != "ansi":
             return None
-        return "\n\n".join(f"--- {message.role}\n{message.content}" for message in self.history)
+        return transcript(self.history)
 
     @property
     def conversation(self) -> list[dict[str, str]]:
@@ -200,13 +211,25 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
     def _show(self, count: int) -> None:
         """Prints the newest messages in the mode `human`."""
         if self.render_mode == "human":
-            from rich.console import Console
-            from rich.text import Text
+            show(self.history[-count:])
 
-            colours = {"user": "bold green", "assistant": "cyan", "tool": "white"}
-            for message in self.history[-count:]:
-                Console().rule(message.role, style=colours[message.role])
-                Console().print(Text(message.content, style=colours[message.role]))
+    def _shell(self, workspace: Workspace, commands: Iterable[tuple[str, Mapping[str, Any]]] | None) -> World:
+        """What answers commands in this episode."""
+        if self.replay or commands is not None:
+            record = [(key, decode(data)) for key, data in commands or ()]
+            shell = RecordedShell(record, workspace, self.sandbox if self.replay == "rerun" else None)
+            self.differences = shell.differences
+            return shell
+        return Shell(self.sandbox, workspace) if self.sandbox else NoShell()
+
+    def _remember(self, action: str, observation: str, tokens: int) -> None:
+        """The history grows by a turn of so many tokens, and the view of it with it."""
+        self.history += [Message("assistant", action), Message("tool", observation)]
+        if self.trimming is None:
+            self.view = View(tuple(self.history))
+        else:
+            self.view = self.trimming.view(self.history, self.view, self._count, tokens)
+        self._show(2)
 
     def _run(self, call: actions.ToolCall) -> tuple[str, str]:
         offer = self.offers[call.name]
@@ -225,13 +248,13 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             parts.append("Your budget: " + ", ".join(f"{name} {value:g}" for name, value in left.items()) + ".")
         return "\n\n".join(parts)
 
-    def _info(self, capabilities: tuple[str, ...], problems: int, status: str) -> dict[str, Any]:
+    def _info(self, labels: Iterable[str], problems: int, status: str) -> dict[str, Any]:
         spent = self.desk.spent
         info: dict[str, Any] = {
             "task": self.task.id,
             "status": status,
             "step": self.step_number,
-            "capabilities": ",".join(capabilities),
+            "capabilities": ",".join(labels),
             "problems": problems,
             "calls": spent.calls,
             "tokens": spent.tokens,
@@ -240,6 +263,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             "cache_hits": self.cached.saved_calls,
             "struck": len(self.view.struck),
             "dropped": len(self.view.dropped),
+            **self._labels,
         }
         if self.answer is not None:
             found = citations(self.answer, self.desk.pages)

@@ -48,16 +48,16 @@ class Cached:
 
     def answer(self, request: Request, call: Call) -> Response:
         """Answers a request from memory, or else from the world."""
-        wanted = request.k if isinstance(request, Search) else 0
-        kept = self._kept.get(request.key)
-        if kept is not None and self._sizes[request.key] >= wanted:
+        key, wanted = request.key, request.k if isinstance(request, Search) else 0
+        kept = self._kept.get(key)
+        if kept is not None and self._sizes[key] >= wanted:
             self.saved_calls += 1
             self.saved_seconds += kept.cost
             kept = replace(kept, cost=0.0)
             return replace(kept, hits=kept.hits[:wanted]) if isinstance(kept, Hits) else kept
         response = self._world.answer(request, call)
         if isinstance(response, Hits | Page | LinkList):
-            self._kept[request.key], self._sizes[request.key] = response, wanted
+            self._kept[key], self._sizes[key] = response, wanted
         return response
 
 
@@ -87,7 +87,6 @@ class Desk:
 
     Attributes:
         workspace: The files.
-        spent: What has been spent so far.
         exchanges: All exchanges of the present step.
         todo: The items of the todo tool, by id.
         pages: Pages delivered in this episode, by canonical URL, the latest delivery of each.
@@ -105,19 +104,25 @@ class Desk:
     ) -> None:
         self.world, self.workspace, self.budget, self.prices = world, workspace, budget, prices
         self.summaries = summaries
-        self.spent = Spending()
         self.exchanges: list[Exchange] = []
         self.todo: dict[str, dict[str, object]] = {}
         self.pages: dict[str, Page] = {}
         self._count = count
         self._attempts: dict[str, int] = {}
         self._tool, self._step = "", 0
+        self._calls = self._tokens_in = self._tokens_out = 0
+        self._seconds = self._money = 0.0
+
+    @property
+    def spent(self) -> Spending:
+        """What has been spent so far."""
+        return Spending(self._calls, self._tokens_in, self._tokens_out, self._seconds, self._money)
 
     def begin(self, tool: str, step: int) -> None:
         """A tool call begins: it is charged."""
         self._tool, self._step = tool, step
-        s = self.spent
-        self.spent = Spending(s.calls + 1, s.tokens_in, s.tokens_out, s.seconds, s.money + self.prices.per_call)
+        self._calls += 1
+        self._money += self.prices.per_call
 
     def ask(self, request: Request) -> Response:
         """Makes one exchange."""
@@ -127,9 +132,10 @@ class Desk:
         """Makes exchanges side by side: all begin now, and together they take the time of the slowest."""
         responses = []
         for item, request in enumerate(requests):
-            attempt = self._attempts.get(request.key, 0)
-            self._attempts[request.key] = attempt + 1
-            call = Call(self._tool, self._step, item, attempt, self.spent.seconds)
+            key = request.key
+            attempt = self._attempts.get(key, 0)
+            self._attempts[key] = attempt + 1
+            call = Call(self._tool, self._step, item, attempt, self._seconds)
             response = self.world.answer(request, call)
             self.exchanges.append(Exchange(request, call, response))
             responses.append(response)
@@ -140,21 +146,22 @@ class Desk:
 
     def wait(self, seconds: float) -> None:
         """Simulated time passes."""
-        s = self.spent
-        self.spent = Spending(s.calls, s.tokens_in, s.tokens_out, round(s.seconds + seconds, 6), s.money)
+        self._seconds = round(self._seconds + seconds, 6)
 
-    def read(self, text: str) -> None:
-        """The agent reads a text: it is charged for its tokens."""
+    def read(self, text: str) -> int:
+        """The agent reads a text: it is charged for its tokens, which are returned."""
         tokens = self._count(text)
-        s, money = self.spent, tokens * self.prices.per_million_in / 1e6
-        self.spent = Spending(s.calls, s.tokens_in + tokens, s.tokens_out, s.seconds, s.money + money)
+        self._tokens_in += tokens
+        self._money += tokens * self.prices.per_million_in / 1e6
+        return tokens
 
-    def write(self, text: str) -> None:
-        """The agent writes a text: it is charged for its tokens and their time."""
+    def write(self, text: str) -> int:
+        """The agent writes a text: it is charged for its tokens, which are returned, and their time."""
         tokens = self._count(text)
-        s, money = self.spent, tokens * self.prices.per_million_out / 1e6
-        self.spent = Spending(s.calls, s.tokens_in, s.tokens_out + tokens, s.seconds, s.money + money)
+        self._tokens_out += tokens
+        self._money += tokens * self.prices.per_million_out / 1e6
         self.wait(tokens * self.prices.seconds_per_token)
+        return tokens
 
     def short(self, text: str, limit: int, path: str) -> str:
         """The beginning of a long text, the whole of it kept as a file; the text itself where that is switched off."""

@@ -122,9 +122,12 @@ class Hit:
     """One search result.
 
     Attributes:
+        snippet: Words of the best passage, at most 300 characters on one line.
         score: Integer relevance; comparable within one answer only.
         tier: Authority tier of the host, 1 the highest, 0 for hosts that are not curated.
         page: Page number of the best passage in a long document, from 1; None for web pages.
+        content: The text of the page around its best passage, at most 1,024 characters; empty where the world that
+            answered gives none.
     """
 
     url: str
@@ -134,6 +137,7 @@ class Hit:
     score: int = 0
     tier: int = 0
     page: int | None = None
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,11 +34,11 @@ class Tags:
 
     def quote(self, text: str) -> str:
         """Makes tags in text harmless."""
-        return self._plain.sub(r"<\\", text)
+        return self._plain.sub(r"<\\", text) if "<" in text else text
 
     def unquote(self, text: str) -> str:
         """Takes `quote` back."""
-        return self._quoted.sub("<", text)
+        return self._quoted.sub("<", text) if "<\\" in text else text
 
     def blocks(self, text: str) -> Iterator[tuple[str, str]]:
         """Splits text into (tag, body), with tag "" for the text between; the first tag to open decides."""
@@ -58,10 +58,12 @@ class Tags:
             if end is None:
                 unclosed.add(tag)
                 continue
-            yield "", text[start : mark.start()]
+            if start < mark.start():
+                yield "", text[start : mark.start()]
             yield tag, text[pos : end[0]]
             start = pos = end[1]
-        yield "", text[start:]
+        if start < len(text):
+            yield "", text[start:]
 
     def _end(self, text: str, tag: str, mark: re.Match[str], is_json: bool) -> tuple[int, int] | None:
         """Where the body of a tag ends and where the text goes on; None if the tag is only text."""

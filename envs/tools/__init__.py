@@ -6,7 +6,7 @@ text, and never raises for what the agent gave it: arguments are checked against
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -18,6 +18,7 @@ PROFILES: Mapping[str, tuple[str, ...]] = {
     "research": ("batch_web_surfer", "links", "find", "file", "todo", "wait", "budget"),
     "full": ("batch_web_surfer", "links", "find", "file", "todo", "wait", "budget", "shell"),
 }
+CAPABILITIES = ("plan", "seek", "verify", "report")
 
 
 @runtime_checkable
@@ -124,31 +125,36 @@ def check_arguments(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> 
     for name in schema.get("required", ()):
         if name not in fitted:
             return {}, f"argument {name!r} is missing: {known[name].get('description', '')}"
-    defaults = {name: rule["default"] for name, rule in known.items() if "default" in rule}
-    return defaults | fitted, None
+    return {name: rule["default"] for name, rule in known.items() if "default" in rule} | fitted, None
 
 
 def _fit(name: str, value: Any, rule: Mapping[str, Any]) -> tuple[Any, str | None]:
     kind = rule["type"]
-    value = _understood(value, kind)
-    right = {
-        "string": lambda: isinstance(value, str),
-        "integer": lambda: isinstance(value, int) and not isinstance(value, bool),
-        "number": lambda: isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12,
-        "object": lambda: isinstance(value, dict),
-        "array": lambda: isinstance(value, list) and all(isinstance(item, str) for item in value),
-    }[kind]()
-    shown = json.dumps(value, ensure_ascii=True, default=str)[:80]
-    if not right:
+    if kind != "string":
+        value = _understood(value, kind)
+    if not _RIGHT[kind](value):
         wanted = "a list of strings" if kind == "array" else f"of type {kind}"
-        return None, f"argument {name!r} is {shown}; allowed is {wanted}."
+        return None, f"argument {name!r} is {_shown(value)}; allowed is {wanted}."
     if "enum" in rule and value not in rule["enum"]:
         near = difflib.get_close_matches(value, rule["enum"], n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        return None, f"argument {name!r} is {shown}; allowed are {', '.join(rule['enum'])}.{hint}"
+        return None, f"argument {name!r} is {_shown(value)}; allowed are {', '.join(rule['enum'])}.{hint}"
     if "minimum" in rule and not rule["minimum"] <= value <= rule["maximum"]:
-        return None, f"argument {name!r} is {shown}; allowed are {rule['minimum']} to {rule['maximum']}."
+        return None, f"argument {name!r} is {_shown(value)}; allowed are {rule['minimum']} to {rule['maximum']}."
     return value, None
+
+
+_RIGHT: Mapping[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12,
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+}
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=True, default=str)[:80]
 
 
 def _understood(value: Any, kind: str) -> Any:

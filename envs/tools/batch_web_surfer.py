@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from murk.envs.citations import cite_key
 from murk.envs.desk import Desk
 from murk.envs.records import Failure, Hit, Hits, Open, Page, Response, Search
@@ -20,10 +22,12 @@ class BatchWebSurfer:
     Attributes:
         topk: Hits of one call over all its queries, where the agent does not say.
         inline: Characters of an opened page that are shown; the whole text is kept as a file.
+        content: Characters of a hit's text that are shown beside its snippet, at most 1,024; 0 leaves it out.
     """
 
     topk: int = 50
     inline: int = 4_096
+    content: int = 1_024
 
     description = (
         "Search the web or open pages, several at once. action=batch_search takes queries; each may hold words, "
@@ -63,8 +67,28 @@ class BatchWebSurfer:
         if len(items) > MAX_BATCH:
             return f"Error: {len(items)} {name}; allowed are at most {MAX_BATCH} a call."
         if name == "queries":
-            return _search(items, arguments["topk"], arguments["shelf"], desk)
+            return self._search(items, arguments["topk"], arguments["shelf"], desk)
         return self._open(items, arguments.get("at"), desk)
+
+    def _search(self, queries: Sequence[str], topk: int, shelf: str, desk: Desk) -> str:
+        answers = desk.ask_all([Search(query, topk, shelf) for query in queries])
+        blocks = []
+        for query, answer, hits in zip(queries, answers, _shared_out(answers, topk), strict=True):
+            block: dict[str, Any] = {"query": query, "results": [self._row(hit) for hit in hits]}
+            if not isinstance(answer, Hits):
+                block["error"] = _failed(answer)
+            blocks.append(block)
+        return _json(blocks)
+
+    def _row(self, hit: Hit) -> dict[str, Any]:
+        row: dict[str, Any] = {"title": hit.title, "url": hit.url, "cite": cite_key(hit.url), "snippet": hit.snippet}
+        if self.content and hit.content:
+            row["content"] = hit.content[: self.content]
+        if hit.date:
+            row["date"] = hit.date
+        if hit.page is not None:
+            row["page"] = hit.page
+        return row
 
     def _open(self, urls: Sequence[str], at: str | None, desk: Desk) -> str:
         answers = desk.ask_all([Open(url, at) for url in urls])
@@ -82,17 +106,19 @@ class BatchWebSurfer:
         return f"{head}\n\n{desk.short(answer.text, self.inline, name)}"
 
 
-def _search(queries: Sequence[str], topk: int, shelf: str, desk: Desk) -> str:
+def _shared_out(answers: Sequence[Response], topk: int) -> list[list[Hit]]:
     """Each query gets topk // n hits; what one leaves unused, and the remainder, go to those with more to give. A page
     is listed under the first query that found it."""
-    answers = desk.ask_all([Search(query, topk, shelf) for query in queries])
-    quota = max(1, topk // len(queries))
+    found = [answer.hits if isinstance(answer, Hits) else () for answer in answers]
+    if len(found) == 1:
+        return [list(found[0][:topk])]
+    quota = max(1, topk // len(found))
     seen: set[str] = set()
-    chosen: list[list[Hit]] = [[] for _ in queries]
+    chosen: list[list[Hit]] = []
     spare: list[tuple[int, Hit]] = []
-    for i, answer in enumerate(answers):
-        fresh = [hit for hit in answer.hits if hit.url not in seen] if isinstance(answer, Hits) else []
-        chosen[i] = fresh[:quota]
+    for i, hits in enumerate(found):
+        fresh = [hit for hit in hits if hit.url not in seen]
+        chosen.append(fresh[:quota])
         seen.update(hit.url for hit in chosen[i])
         spare += [(i, hit) for hit in fresh[quota:]]
     for i, hit in spare:
@@ -101,22 +127,7 @@ def _search(queries: Sequence[str], topk: int, shelf: str, desk: Desk) -> str:
         if hit.url not in seen:
             seen.add(hit.url)
             chosen[i].append(hit)
-    blocks = []
-    for query, answer, hits in zip(queries, answers, chosen, strict=True):
-        block: dict[str, Any] = {"query": query, "results": [_row(hit) for hit in hits]}
-        if not isinstance(answer, Hits):
-            block |= {"error": _failed(answer)}
-        blocks.append(block)
-    return json.dumps(blocks, ensure_ascii=False)
-
-
-def _row(hit: Hit) -> dict[str, Any]:
-    row: dict[str, Any] = {"title": hit.title, "url": hit.url, "cite": cite_key(hit.url), "snippet": hit.snippet}
-    if hit.date:
-        row["date"] = hit.date
-    if hit.page is not None:
-        row["page"] = hit.page
-    return row
+    return chosen
 
 
 def _failed(answer: Response) -> str:
@@ -124,3 +135,10 @@ def _failed(answer: Response) -> str:
         return "error -1: no usable answer"
     after = f"; retry after {answer.retry_after:g} s" if answer.retry_after is not None else ""
     return f"error -1: {answer.status or answer.kind} {answer.message}{after}"
+
+
+def _json(value: object) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # a world has given text that cannot be encoded: lone surrogates
+        return json.dumps(value, ensure_ascii=True, separators=(",", ":"))

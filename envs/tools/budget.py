@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
+from murk.envs.budget import SPENT
 from murk.envs.desk import Desk
 
 
@@ -22,5 +23,5 @@ class BudgetTool:
         return "plan"
 
     def run(self, arguments: Mapping[str, Any], desk: Desk) -> str:
-        spent = {field.name: getattr(desk.spent, field.name) for field in fields(desk.spent)}
-        return json.dumps({"spent": spent, "left": desk.budget.left(desk.spent)})
+        spent = desk.spent
+        return json.dumps({"spent": {name: getattr(spent, name) for name in SPENT}, "left": desk.budget.left(spent)})

@@ -107,6 +107,10 @@ class Index:
             pages = pages[best * (3 * most) >= kth * (2 * least) - 100]
         return self._order(pages, scores, k, lift, tuple(used))
 
+    def counting(self, terms: Iterable[str]) -> dict[str, int]:
+        """The words of a query that count, the rarest first, with the number of passages that hold each."""
+        return {word: end - start for word, (_, start, end) in self._counting(terms).items()}
+
     def holding(self, terms: Iterable[str]) -> _Ints:
         """Passages (sorted) that hold all the words."""
         result: _Ints | None = None

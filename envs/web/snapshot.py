@@ -37,7 +37,7 @@ from murk.envs.web.operators import SHELVES, allowed_pages
 from murk.envs.web.pages import Pages
 from murk.envs.web.query import Query, parse_query
 from murk.envs.web.search import Index, Ranked
-from murk.envs.web.text import mark, snippet, without_targets
+from murk.envs.web.text import CONTENT_SIZE, excerpt, mark, snippet, without_targets
 from murk.envs.web.urls import dated, format_date, parse_date
 from murk.envs.web.vectors import PassageVectors
 
@@ -171,6 +171,11 @@ class Snapshot:
         keys, values = Strings(self.folder, "recording.keys"), Strings(self.folder, "recording.values")
         return {key: values[i] for i, key in enumerate(keys)}
 
+    def standing(self, url: str) -> tuple[int, bool]:
+        """Authority tier of a page, and whether it is a long document. Raises as `page` does."""
+        page, _ = self._locate(url, None)
+        return int(self._pages.tiers[page]), bool(self._pages.long[page])
+
     def passages(self, numbers: NDArray[np.int64]) -> list[str]:
         """Texts of passages as they are searched, without link targets."""
         spans = self._spans[numbers]
@@ -196,17 +201,35 @@ class Snapshot:
         numbers: list[int | None] = [None] * len(captures)
         for i in np.flatnonzero(pages.long[ranked.pages]).tolist():
             numbers[i] = pages.page_number(int(captures[i]), int(self._spans[ranked.passages[i], 0]))
+        texts = self.passages(ranked.passages)
         rows = zip(
             pages.urls.many(ranked.pages),
             pages.titles.many(captures),
-            [snippet(text, marks) for text in self.passages(ranked.passages)],
+            [snippet(text, marks) for text in texts],
             [format_date(date) for date in pages.dates[captures].tolist()],
             ranked.scores.tolist(),
             pages.tiers[ranked.pages].tolist(),
             numbers,
+            self._contents(captures, ranked.passages, texts, marks),
             strict=True,
         )
         return tuple([Hit(*row) for row in rows])
+
+    def _contents(
+        self, captures: NDArray[np.int64], passages: NDArray[np.int64], texts: list[str], marks: list[str]
+    ) -> list[str]:
+        """What stands around passages: the capture from the passage on, near its end from a little before, so that it
+        is of full length; of a passage that is longer than that itself, the part with the words."""
+        begins, ends = self._spans[passages].T
+        bounds = self._pages.texts.offsets
+        sizes = bounds[captures + 1] - bounds[captures]
+        starts = np.minimum(begins, np.maximum(sizes - CONTENT_SIZE, 0))
+        stops = starts + CONTENT_SIZE
+        parts = self._pages.texts.parts(captures, starts.tolist(), stops.tolist())
+        found = list(map(excerpt, parts, (starts == begins).tolist(), (stops >= sizes).tolist()))
+        for i in np.flatnonzero(ends - begins > CONTENT_SIZE).tolist():
+            found[i] = snippet(texts[i], marks, CONTENT_SIZE)
+        return found
 
     def _locate(self, url: str, at: str | None) -> tuple[int, int]:
         address, date = dated(url)

@@ -13,6 +13,7 @@ from functools import lru_cache
 PASSAGE_WORDS = 100
 PASSAGE_BYTES = 4_000
 SNIPPET_CHARS = 300
+CONTENT_SIZE = 1_024
 
 _WORD = re.compile(r"\w+(?:\.\w+)*")
 _PART = re.compile(r"[^._]+")
@@ -119,7 +120,7 @@ def without_targets(text: str) -> str:
     >>> without_targets("[capital](https://example.org/a_(b)) of it")
     '[capital] of it'
     """
-    return _LINK_TARGET.sub("]", text) if "](" in text else text
+    return _LINK_TARGET.sub("]", text) if "]" in text and "](" in text else text  # one character is found far faster
 
 
 def snippet(text: str, wanted: Sequence[str], limit: int = SNIPPET_CHARS) -> str:
@@ -137,6 +138,21 @@ def snippet(text: str, wanted: Sequence[str], limit: int = SNIPPET_CHARS) -> str
         return flat
     end = flat.rfind(" ", limit // 2, limit)
     return flat[: end if end > 0 else limit]
+
+
+def excerpt(text: str, begins: bool, ends: bool) -> str:
+    """A piece of a page without link targets, and without a word that is cut in two at its beginning or end.
+
+    Args:
+        text: The piece.
+        begins: Whether it begins with a whole word.
+        ends: Whether it ends with the page.
+    """
+    if not begins:
+        text = text[text.find(" ", 0, _LONG_WORD) + 1 :]
+    if not ends and (end := text.rfind(" ", len(text) - _LONG_WORD)) > 0:
+        text = text[:end]
+    return without_targets(text).strip(" \n\ufffd")  # U+FFFD is what half a character at an end is read as
 
 
 def _best_start(places: list[int], width: int) -> int:

@@ -72,7 +72,10 @@ class Web:
 
     def search(self, query: str) -> str:
         hits = self._snapshot.search(query, 10).hits
-        rows = [{"title": h.title, "url": h.url, "cite": cite_key(h.url), "snippet": h.snippet} for h in hits]
+        rows = [
+            {"title": h.title, "url": h.url, "cite": cite_key(h.url), "snippet": h.snippet, "content": h.content}
+            for h in hits
+        ]
         return json.dumps([{"query": query, "results": rows}], ensure_ascii=False)
 
     def open(self, url: str) -> str:

@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 
 from murk.envs.deep_research import DeepResearchEnv
 from murk.envs.errors import ReplayDiverged, UnknownName, UsageError
+from murk.envs.records import Call, Failure, Request, Response
 from murk.envs.spaces import UnicodeText
+from murk.envs.tools import CAPABILITIES
 from murk.envs.web.replay import Replay
 from murk.envs.web.snapshot import Snapshot
 
@@ -44,6 +46,14 @@ PLAN = [
     "nonsense",
     f"<answer>It was lit in 1874 [source]({URL}), \\cite{{web_00000000}}.</answer>",
 ]
+
+
+class Closed:
+    def answer(self, request: Request, call: Call) -> Response:
+        return Failure("refused", 403, "closed")
+
+    def __repr__(self) -> str:
+        return "a closed world"
 
 
 @pytest.fixture
@@ -94,6 +104,8 @@ def test_an_episode_from_question_to_report(env: DeepResearchEnv) -> None:
     assert (info["status"], info["citations"], info["dead_citations"]) == ("answered", 1, 1)
     labels = [step[-1]["capabilities"] for step in seen[1:]]
     assert labels == ["plan", "seek", "seek,seek", "verify,report", "", "report"]
+    assert {name: info[name] for name in CAPABILITIES} == {"plan": 1, "seek": 3, "verify": 1, "report": 2}
+    assert [seen[0][1]["seek"], seen[2][4]["seek"], seen[3][4]["seek"], seen[4][4]["seek"]] == [0, 1, 3, 3]
     assert info["cache_hits"] == 1
     with pytest.raises(UsageError, match="over"):
         env.step("more")
@@ -159,12 +171,23 @@ def test_policies_see_no_gold(env: DeepResearchEnv) -> None:
         ({"tools": {"find": {"name": "x"}, "links": {"name": "x"}}}, UsageError, "two tools"),
         ({"budget": {"call": 3}}, UnknownName, "Did you mean 'calls'"),
         ({"budget": {"calls": -1}}, UsageError, "from 0"),
+        ({"prices": {"per_cal": 3}}, UnknownName, "Did you mean 'per_call'"),
+        ({"prices": {"per_call": "3"}}, UsageError, "price per_call is '3'"),
+        ({"context": {"uper": 3}}, UnknownName, "Did you mean 'upper'"),
+        ({"context": {"upper": 3}}, UsageError, "below upper"),
         ({"max_steps": 0}, UsageError, "1 and more"),
         ({"render_mode": "video"}, UnknownName, "render mode"),
         ({"tasks": []}, UsageError, "no tasks"),
         ({"tasks": [{"id": "a"}]}, UsageError, "'question'"),
         ({"tasks": [TASKS[0], TASKS[0]]}, UsageError, "two tasks"),
         ({"snapshot": "/nowhere"}, UsageError, "not a folder"),
+        ({"replay": "again"}, UsageError, "'again'; allowed are false, true and 'rerun'"),
+        ({"rerank": {"top": 5}}, UsageError, "names an embedder"),
+        ({"rerank": {"embedder": "static", "tops": 5}}, UnknownName, "Did you mean 'top'"),
+        ({"rerank": {"embedder": "static", "top": "5"}}, UsageError, "whole numbers"),
+        ({"rerank": {"embedder": "static"}}, UsageError, "static"),
+        ({"snapshot": Closed(), "authority": False}, UsageError, "folder of a snapshot; a closed world"),
+        ({"snapshot": Closed(), "rerank": {"embedder": "static"}}, UsageError, "open already"),
     ],
 )
 def test_wrong_settings_are_refused_at_once(
@@ -197,10 +220,14 @@ def test_the_policy_sees_a_conversation_that_is_cut_and_the_record_is_not(vale_d
     assert str(env.render()).count("--- assistant") == 5
 
 
-def test_the_profile_full_has_a_shell_over_the_same_files(vale_dir: Path) -> None:
+def need_bubblewrap() -> None:
     if not shutil.which("bwrap"):
         reason = "bubblewrap is not installed"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+
+
+def test_the_profile_full_has_a_shell_over_the_same_files(vale_dir: Path) -> None:
+    need_bubblewrap()
     env = DeepResearchEnv(str(vale_dir), TASKS, tools="full")
     env.reset(options={"task": "light"})
     env.step(call("file", action="write", path="notes/a.txt", content="b\na\n"))
@@ -220,9 +247,7 @@ def test_the_profile_full_has_a_shell_over_the_same_files(vale_dir: Path) -> Non
 
 
 def test_commands_are_replayed_without_a_sandbox(vale_dir: Path) -> None:
-    if not shutil.which("bwrap"):
-        reason = "bubblewrap is not installed"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    need_bubblewrap()
     plan = [
         call("file", action="write", path="a.txt", content="1\\n2\\n"),
         call("shell", cmd="date +%N > time.txt; cat time.txt; echo $RANDOM; wc -l a.txt"),
@@ -240,6 +265,41 @@ def test_commands_are_replayed_without_a_sandbox(vale_dir: Path) -> None:
     again.reset(options={"task": "light", "commands": commands})
     with pytest.raises(ReplayDiverged, match="was recorded"):
         again.step(call("shell", cmd="date"))
+    again.reset(options={"task": "light"})
+    with pytest.raises(ReplayDiverged, match="command 1 was not recorded"):
+        again.step(call("shell", cmd="true"))
+
+
+def test_commands_run_again_beside_their_record(vale_dir: Path) -> None:
+    need_bubblewrap()
+    plan = [
+        call("shell", cmd="echo 1 > a.txt; wc -l a.txt"),
+        call("shell", cmd="cat a.txt >> b.txt; cat b.txt"),
+        call("shell", cmd="ls", env={"A=B": "x"}) + call("shell", cmd="echo x", cwd="../.."),
+        call("file", action="read", path="a.txt"),
+    ]
+    live = DeepResearchEnv(str(vale_dir), TASKS, tools="full")
+    live.reset(options={"task": "light"})
+    seen = [live.step(action) for action in plan]
+    assert [data["type"] for _, data in live.commands] == ["Completed", "Completed", "Failure", "Failure"]
+    again = DeepResearchEnv(str(vale_dir), TASKS, tools="full", replay="rerun")
+    commands = json.loads(json.dumps(live.commands))
+    again.reset(options={"task": "light", "commands": commands})
+    assert [again.step(action) for action in plan] == seen
+    assert again.differences == []
+    forged = {"exit_code": 3, "stdout": "forged\n", "stderr": "no", "changes": [["a.txt", "Mg=="]]}
+    commands[0][1] |= forged
+    commands[2][1] = commands[1][1]
+    again.reset(options={"task": "light", "commands": commands})
+    told = [again.step(action)[0] for action in plan]
+    assert "exit code 3\nstdout:\nforged" in told[0]
+    assert told[3].split("\n")[1] == "2"
+    first = [difference for difference in again.differences if difference.key == commands[0][0]]
+    assert [d.field for d in again.differences] == [*forged, "stdout", "changes", "failure"]
+    assert (first[0].found, first[1].found, first[2].found) == (0, "1 a.txt\n", "")
+    failure = again.differences[-1]
+    assert failure.recorded is None
+    assert "cannot be a variable" in failure.found
 
 
 def test_a_recording_gives_what_the_snapshot_gave(vale: Snapshot) -> None:
@@ -268,6 +328,37 @@ def test_a_person_can_watch(vale_dir: Path, capsys: pytest.CaptureFixture[str]) 
     assert "When was the Skerry Light" in shown
     assert "first time in 1874" in shown
     assert "world=Snapshot(" in repr(env)
+
+
+def test_authority_and_reranking_are_settings(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    from murk.envs.web.build import Options, build
+    from murk.envs.web.embedders import StaticTable
+
+    pages = [("https://blog.example/a", "light light kiln"), ("https://www.nasa.gov/b", "light light lamp")]
+    lines = [json.dumps({"url": url, "title": "t", "text": text}) for url, text in pages]
+    (tmp_path / "pages.jsonl").write_text("\n".join(lines))
+    words = Tokenizer(models.WordLevel({"light": 0, "kiln": 1, "lamp": 2, "?": 3}, unk_token="?"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    table = StaticTable(np.eye(4, dtype=np.int16), words.to_str())
+    build([tmp_path / "pages.jsonl"], tmp_path / "out", Options(workers=1, embedder=table))
+
+    def first(query: str, **more: Any) -> str:
+        made = gymnasium.make(NAME, snapshot=str(tmp_path / "out"), tasks=TASKS, **more)
+        assert gymnasium.envs.registration.EnvSpec.from_json(made.spec.to_json()).kwargs == made.spec.kwargs  # type: ignore[union-attr]
+        made.reset(seed=0)
+        found = made.step(call("batch_web_surfer", action="batch_search", queries=[query]))[0]
+        return str(json.loads(found[found.index("[") : found.rindex("]") + 1])[0]["results"][0]["url"])
+
+    assert first("light") == pages[1][0]
+    assert first("light", authority=False) == pages[0][0]
+    settings_ = {"embedder": "static", "top": 7, "weight": 9}
+    assert first("light", authority=False, rerank=settings_) == pages[0][0]
+    plain, dense = (DeepResearchEnv(str(tmp_path / "out"), TASKS, rerank=rerank).web for rerank in (None, settings_))
+    assert (dense.rerank.top, dense.rerank.weight) == (7, 9)  # type: ignore[attr-defined]
+    scores = [world.search("light kiln").hits[0].score for world in (plain, dense)]  # type: ignore[attr-defined]
+    assert scores[0] < scores[1] < scores[0] * 1.2
 
 
 def test_components_can_be_switched_off_alone(vale_dir: Path) -> None:
