@@ -30,6 +30,17 @@ class Relation:
         many: Whether a subject may have several values at one time.
         changes: Whether values change from edition to edition, so that a question needs a date.
         tolerance: Relative error of a number that still counts as right.
+        asked: Whether its value makes a question of its own; False where it only groups or joins subjects.
+        telling: Whether a value that only one subject has may stand for the subject in a question; False where some
+            subjects' values are left out of the facts.
+        questions: Question templates by language, for a present value, with `{subject}`; empty for "What is the
+            {phrase} of {subject}?".
+        members: How the subjects that share a value are named, by language, with `{value}`, as in "countries in the
+            region {value}"; for a relation with many values, how the values of a subject are, with `{subject}`.
+        foremost: With many values that carry numbers: names the one with the greatest, by language, with `{subject}`,
+            as in "the country with which {subject} shares its longest border".
+        degrees: Of numbers, the words for more, less, most and least, by language: `("longer", "shorter", "longest",
+            "shortest")`.
     """
 
     name: str
@@ -39,6 +50,12 @@ class Relation:
     many: bool = False
     changes: bool = False
     tolerance: float = 0.01
+    asked: bool = True
+    telling: bool = True
+    questions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    members: Mapping[str, str] = field(default_factory=dict)
+    foremost: Mapping[str, str] = field(default_factory=dict)
+    degrees: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +75,7 @@ class Fact:
         subject_aliases: Other names of the subject.
         sources: Further pages that state it.
         as_of: Date from which the value holds, where the page gives one.
+        shown: How questions and answers write the value; empty for as the page has it.
     """
 
     subject: str
@@ -72,6 +90,7 @@ class Fact:
     subject_aliases: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     as_of: str = ""
+    shown: str = ""
 
 
 def write_facts(path: Path, relations: Iterable[Relation], facts: Iterable[Fact]) -> None:
