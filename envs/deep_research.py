@@ -12,8 +12,9 @@ from murk.envs.citations import citations
 from murk.envs.context import Message, Trimming, View
 from murk.envs.desk import Cached, Desk, NoShell, Router
 from murk.envs.errors import UnknownName, UsageError
+from murk.envs.faults.storm import Storm
 from murk.envs.opening import open_web
-from murk.envs.records import Trajectory, World, decode
+from murk.envs.records import FaultEvent, Trajectory, World, decode
 from murk.envs.sandbox import Sandbox
 from murk.envs.shell import Difference, KeptShell, RecordedShell, Shell
 from murk.envs.spaces import UnicodeText
@@ -44,6 +45,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         max_steps: Turns of an episode.
         tokenizer: A `tokenizer.json` file by which all tokens are counted; None for the default rule, a quarter of the
             UTF-8 bytes, rounded up (`murk.envs.budget.count_tokens`).
+        faults: Settings of a storm: `name`, `intensity`, `scope` and `faults` (`murk.envs.faults.storm.Storm.of`); None
+            for a web as it should be.
         authority: Whether authority lifts results where relevance is close; needs a folder as `snapshot`.
         rerank: How the first results are reranked by meaning, such as `{"embedder": "static"}`
             (`murk.envs.opening.open_web`); None for not at all. Needs a folder as `snapshot`.
@@ -75,6 +78,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         prices: Mapping[str, float] | None = None,
         max_steps: int = 50,
         tokenizer: str | None = None,
+        faults: Mapping[str, Any] | None = None,
         authority: bool = True,
         rerank: Mapping[str, Any] | None = None,
         cache: bool = True,
@@ -95,6 +99,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             raise UsageError(f"replay is {replay!r}; allowed are false, true and 'rerun'.")
         self.web: World = open_web(snapshot, authority, rerank)
         self.tasks = read_tasks(tasks)
+        self.storm = Storm.of(faults)
         self.offers = profile(tools)
         self._names = tuple(self.offers)
         self._schemas = {name: offer.tool.parameters for name, offer in self.offers.items()}
@@ -110,14 +115,14 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.trimming = Trimming.of(context) if context is not None else None
         self.action_space = UnicodeText(actions.MAX_ACTION)
         self.observation_space = UnicodeText(MAX_OBSERVATION)
-        self._ended = True
+        self._ended, self._seed = True, 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         """Begins an episode.
 
         Args:
-            seed: Chooses the task where the options do not.
-            options: `task`: id of the task. `commands`: for a replay, what `commands` of the recorded episode gave;
+            seed: Of the faults; chooses the task where the options do not. None for that of the last reset.
+            options: `task`: id of the task. `sample`: index among its samples, from 0. `commands`: for a replay, what `commands` of the recorded episode gave;
                 without it the record is empty.
 
         Returns:
@@ -128,6 +133,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         """
         super().reset(seed=seed)
         options = options or {}
+        self._seed = self._seed if seed is None else seed
         name = options.get("task")
         if name is None:
             name = list(self.tasks)[int(self.np_random.integers(len(self.tasks)))]
@@ -142,8 +148,10 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.differences: list[Difference] = []
         shell = KeptShell(self._shell(workspace, options.get("commands")), self.commands)
         world = Router(self.cached if self.cache else self.web, workspace, shell)
+        self.faulty = self.storm.around(world, self._seed, self.task.id, int(options.get("sample", 0)))
+        self._told = 0
         limits = Budget.of(self.budget | dict(self.task.budget))
-        self.desk = Desk(world, workspace, limits, self.prices, self._count, self.summaries)
+        self.desk = Desk(self.faulty, workspace, limits, self.prices, self._count, self.summaries)
         question = self._question()
         self.history = [Message("user", question)]
         self.view = View(tuple(self.history), tokens=self.desk.read(question))
@@ -183,6 +191,11 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         for label in labels:
             self._labels[label] += 1
         return observation, 0.0, terminated, truncated, self._info(labels, len(turn.problems), status)
+
+    @property
+    def events(self) -> tuple[FaultEvent, ...]:
+        """The firings of faults in this episode so far. Never to be shown to a policy."""
+        return tuple(self.faulty.ledger.events)
 
     @property
     def trajectory(self) -> Trajectory:
@@ -234,10 +247,14 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
     def _run(self, call: actions.ToolCall) -> tuple[str, str]:
         offer = self.offers[call.name]
         self.desk.begin(call.name, self.step_number)
-        arguments, problem = check_arguments(call.values, self._schemas[call.name])
+        drift, step = self.faulty.drift, self.step_number
+        schema = drift.schema(call.name, self._schemas[call.name], step)
+        given, problem = check_arguments(call.values, schema)
         if problem is not None:
             return f"Error: {problem}", offer.tool.capability({})
-        return offer.tool.run(arguments, self.desk), offer.tool.capability(arguments)
+        arguments = drift.arguments(call.name, given, step)
+        text = drift.rendered(call.name, offer.tool.run(arguments, self.desk), step)
+        return text, offer.tool.capability(arguments)
 
     def _question(self) -> str:
         parts = [self.task.question]
@@ -263,8 +280,10 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             "cache_hits": self.cached.saved_calls,
             "struck": len(self.view.struck),
             "dropped": len(self.view.dropped),
+            "faults": tuple(self.faulty.ledger.events[self._told :]),
             **self._labels,
         }
+        self._told += len(info["faults"])
         if self.answer is not None:
             found = citations(self.answer, self.desk.pages)
             info["citations"] = sum(citation.url is not None for citation in found)

@@ -25,6 +25,7 @@ class Episode:
     policy: str
     task: str
     sample: int
+    intensity: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,7 @@ class Plan:
         policies: Name and settings of each policy.
         environment: Keywords of the environment besides snapshot and tasks.
         reward: Name and settings of the reward; empty for none.
-        storm: Name of the set of faults.
-        intensity: Its intensity.
+        faults: Settings of the storm, its intensity left out.
         seed: Of the run.
         episodes: What is to be run, in this order.
     """
@@ -50,8 +50,7 @@ class Plan:
     policies: Mapping[str, Mapping[str, Any]]
     environment: Mapping[str, Any]
     reward: Mapping[str, Mapping[str, Any]]
-    storm: str
-    intensity: float
+    faults: Mapping[str, Any]
     seed: int
     episodes: Sequence[Episode]
 
@@ -109,24 +108,26 @@ def plan(config: Mapping[str, Any]) -> Plan:
     if not tasks:
         raise UsageError(f"no task of {path} is of the split {split!r}; allowed are tune, test, or null for all.")
     tasks = dict(list(tasks.items())[: config["episodes"]])
-    faults, seed = config["faults"], config["seed"]
+    seed, faults = config["seed"], dict(config["faults"])
+    given = faults.pop("intensity")
+    intensities = [float(intensity) for intensity in (given if isinstance(given, list) else [given])]
     episodes = [
-        Episode(episode_id(seed, policy, faults["name"], faults["intensity"], task, sample), policy, task, sample)
+        Episode(episode_id(seed, policy, faults["name"], intensity, task, sample), policy, task, sample, intensity)
         for task in tasks
         for sample in range(config["samples"])
+        for intensity in intensities
         for policy in config["policy"]
     ]
     found = {"kind": "folder", "path": str(snapshot.resolve())}
-    given = {"kind": "file", "path": str(path.resolve()), "split": split}
+    source = {"kind": "file", "path": str(path.resolve()), "split": split}
     return Plan(
-        config=dict(config) | {"world": found, "tasks": given},
+        config=dict(config) | {"world": found, "tasks": source},
         snapshot=snapshot,
         tasks=tasks,
         policies={name: settings or {} for name, settings in config["policy"].items()},
         environment=config["env"],
         reward=config["reward"] or {},
-        storm=faults["name"],
-        intensity=float(faults["intensity"]),
+        faults=faults,
         seed=seed,
         episodes=episodes,
     )

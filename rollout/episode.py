@@ -9,7 +9,7 @@ import gymnasium
 from murk.envs.citations import citations
 from murk.envs.codec import canonical_json, encode
 from murk.envs.desk import Exchange
-from murk.envs.records import Asked, Failure, FaultEvent, Response, Step, Trajectory
+from murk.envs.records import Asked, Failure, Response, Step, Trajectory
 from murk.envs.seeds import derive
 from murk.rollout.policies import Policy, Start
 
@@ -98,7 +98,7 @@ def trajectory_of(
         steps=steps,
         pages=tuple((url, text_digest(page.text)) for url, page in pages.items()),
         commands=tuple((key, data) for key, data in desk.commands),
-        events=events_of(desk),
+        events=desk.events,
         snapshot=snapshot_digest(desk.web),
         **about,
     )
@@ -126,11 +126,6 @@ def snapshot_digest(world: Any) -> str:
     while world is not None and not hasattr(world, "info"):
         world = getattr(world, "inner", None)
     return str(world.info["content_digest"]) if world is not None else ""
-
-
-def events_of(desk: Any) -> tuple[FaultEvent, ...]:
-    """The firings of faults in the present episode."""
-    return tuple(getattr(desk, "events", ()))
 
 
 def describe(exception: BaseException) -> str:

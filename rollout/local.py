@@ -9,6 +9,7 @@ from typing import Any
 from murk.envs.actions import system_prompt
 from murk.envs.deep_research import DeepResearchEnv
 from murk.envs.records import Trajectory
+from murk.rewards.score import Score, scorer
 from murk.rollout.build import Episode, Plan, make_policy, make_reward
 from murk.rollout.digest import digest
 from murk.rollout.episode import describe, run_episode, text_digest
@@ -28,10 +29,16 @@ class Worker:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._reward = make_reward(plan.reward)
+        self._scorer = scorer(plan.reward, self._reward) if self._reward else None
         self._policies = {name: make_policy(name, settings) for name, settings in plan.policies.items()}
         rows = [task_row(task) for task in plan.tasks.values()]
-        self._env = DeepResearchEnv(str(plan.snapshot), rows, reward=None, **plan.environment)
-        self._system = system_prompt([offer.schema for offer in self._env.offers.values()], self._env.dialect)
+        self._settings = {one: environment(plan, one) for one in {episode.intensity: None for episode in plan.episodes}}
+        self._envs = {
+            intensity: DeepResearchEnv(str(plan.snapshot), rows, reward=None, **settings)
+            for intensity, settings in self._settings.items()
+        }
+        env = next(iter(self._envs.values()))
+        self._system = system_prompt([offer.schema for offer in env.offers.values()], env.dialect)
 
     async def run(self, episode: Episode, store: Store) -> tuple[Trajectory, float | None]:
         """Runs an episode, scores it and keeps it; returns its trajectory and reward.
@@ -40,14 +47,15 @@ class Worker:
             OSError: the disk is full or fails.
         """
         plan = self.plan
-        about: dict[str, Any] = {"seed": plan.seed, "storm": plan.storm, "intensity": plan.intensity}
+        env, policy = self._envs[episode.intensity], self._policies[episode.policy]
+        about: dict[str, Any] = {"seed": plan.seed, "storm": plan.faults["name"], "intensity": episode.intensity}
         about |= {"task": episode.task, "sample": episode.sample, "name": episode.policy}
-        trajectory = await run_episode(self._env, self._policies[episode.policy], **about)
+        trajectory = await run_episode(env, policy, **about)
         whole = trajectory.status != "errored"
-        texts = {url: page.text for url, page in self._env.desk.pages.items()} if whole else {}
+        texts = {url: page.text for url, page in env.desk.pages.items()} if whole else {}
         score = self._score(trajectory, texts)
         pages = {text_digest(text): text for text in texts.values()}
-        store.add(trajectory, digest(trajectory, plan.environment), self._system, pages, score)
+        store.add(trajectory, digest(trajectory, self._settings[episode.intensity]), self._system, pages, score)
         return trajectory, score["value"] if score else None
 
     def _score(self, trajectory: Trajectory, texts: Mapping[str, str]) -> dict[str, Any] | None:
@@ -55,9 +63,15 @@ class Worker:
         if self._reward is None or trajectory.status == "errored":
             return None
         try:
-            return asdict(self._reward(trajectory, self.plan.tasks[trajectory.task], texts))
+            score = self._reward(trajectory, self.plan.tasks[trajectory.task], texts)
         except Exception as error:
-            return {"value": None, "parts": {}, "notes": [describe(error)]}
+            score = Score(None, notes=(describe(error),))
+        return asdict(score) | {"scorer": self._scorer}
+
+
+def environment(plan: Plan, intensity: float) -> dict[str, Any]:
+    """Keywords of the environment at an intensity, besides snapshot and tasks."""
+    return dict(plan.environment) | {"faults": dict(plan.faults) | {"intensity": intensity}}
 
 
 def run_local(worker: Worker, folder: Path, progress: Progress = lambda trajectory, reward: None) -> None:

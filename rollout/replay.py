@@ -10,9 +10,10 @@ from typing import Any
 from murk.envs.codec import encode
 from murk.envs.deep_research import DeepResearchEnv
 from murk.envs.records import Step, Trajectory
+from murk.envs.tasks import read_tasks
 from murk.rollout.digest import digest
 from murk.rollout.episode import describe, step_record, trajectory_of
-from murk.rollout.run import read_config
+from murk.rollout.run import read_config, task_row
 from murk.rollout.store import Store
 
 
@@ -51,13 +52,18 @@ def replay(
     config = read_config(folder)
     where = str(snapshot or config["world"]["path"])
     mode: Any = "rerun" if rerun_shell else True
-    env = DeepResearchEnv(where, str(folder / "tasks.jsonl"), reward=None, replay=mode, **config["env"])
+    tasks = [task_row(task) for task in read_tasks(folder / "tasks.jsonl").values()]
+    envs: dict[float, tuple[DeepResearchEnv, dict[str, Any]]] = {}
     for row in Store(folder).rows():
-        if row["status"] != "errored" and (not ids or row["id"] in ids):
-            yield row["id"], _differences(env, row, config["env"])
+        if row["status"] == "errored" or (ids and row["id"] not in ids):
+            continue
+        if row["intensity"] not in envs:
+            settings = config["env"] | {"faults": config["faults"] | {"intensity": row["intensity"]}}
+            envs[row["intensity"]] = DeepResearchEnv(where, tasks, reward=None, replay=mode, **settings), settings
+        yield row["id"], _differences(*envs[row["intensity"]], row)
 
 
-def _differences(env: DeepResearchEnv, row: Mapping[str, Any], environment: Mapping[str, Any]) -> list[Difference]:
+def _differences(env: DeepResearchEnv, environment: Mapping[str, Any], row: Mapping[str, Any]) -> list[Difference]:
     from murk.rollout.rows import from_row
 
     try:

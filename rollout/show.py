@@ -8,6 +8,7 @@ from murk.envs.records import Trajectory
 from murk.rollout.store import Store
 
 _LONG = 2_000
+_WIDE = 6
 
 
 def print_summary(summary: Mapping[str, Any]) -> None:
@@ -25,7 +26,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     ]
     _table(head, rows)
     kinds = sorted({kind for group in groups for kind in group["kinds"]})
-    if len(kinds) > 1:
+    if len(kinds) > 1 and len(groups) <= _WIDE:
         print()
         _table(
             ["kind", "tasks", *(group["policy"] for group in groups)],
