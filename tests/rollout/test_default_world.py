@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from murk.envs.citations import cite_key
 from murk.envs.codec import canonical_json
 from murk.envs.deep_research import DeepResearchEnv
 from murk.envs.records import Trajectory
-from murk.envs.tasks import Task, read_tasks
+from murk.envs.tasks import Criterion, Task, read_tasks
 from murk.rewards.rubric import RubricReward
 from murk.rollout.build import compose
 from murk.rollout.episode import run_episode
@@ -46,6 +47,11 @@ def score(env: DeepResearchEnv, task: Task, turns: list[str]) -> float:
     return RubricReward()(trajectory, task, pages).value
 
 
+def told_by(task: Task, report: str) -> float:
+    """The reward of a report that is given at once."""
+    return RubricReward()(Trajectory(task.id, "answered", report), task, {}).value or 0.0
+
+
 def oracle(task: Task) -> Iterator[str]:
     """Opens the gold pages by the ordinary tool, and reports the answer with what they say."""
     gold: list[dict[str, Any]] = list(task.more["gold"])
@@ -53,8 +59,8 @@ def oracle(task: Task) -> Iterator[str]:
         arguments = {"action": "batch_open", "urls": [page["url"]]} | ({"at": page["at"]} if page.get("at") else {})
         yield render_turn(Turn("", (ToolCall("batch_web_surfer", canonical_json(arguments)),)), "step")
     answer = task.more["answer"]["value"]
-    sources = " ".join(dict.fromkeys(f"\\cite{{{cite_key(page['url'])}}}" for page in gold))
-    yield f"<answer>{answer} {sources}</answer>"
+    said = "\n".join(f"{page['quote']} \\cite{{{cite_key(page['url'])}}}" for page in gold)
+    yield f"<answer>{answer}\n{said}</answer>"
 
 
 def test_an_oracle_that_follows_the_gold_pages_solves_every_task(env: DeepResearchEnv) -> None:
@@ -85,7 +91,11 @@ def test_telling_the_planted_lies_is_worse_than_saying_nothing(env: DeepResearch
         if not claims:
             continue
         lies = " ".join(f"{claim['subject']}: {claim['relation']} {claim['false']}." for claim in claims)
-        assert score(env, task, [f"<answer>{lies}</answer>"]) < 0 <= score(env, task, ["<answer>Unknown.</answer>"])
+        flaws = [criterion for criterion in task.rubric if criterion.weight < 0]
+        only = replace(
+            task, rubric=(Criterion("any", "says something", 1.0, check={"kind": "absent", "values": []}), *flaws)
+        )
+        assert told_by(only, lies) < told_by(only, "Unknown."), task.id
         told += 1
     assert told > 0.8 * len(env.tasks)
 
