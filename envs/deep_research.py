@@ -13,7 +13,7 @@ from murk.envs.context import Message, Trimming, View
 from murk.envs.desk import Cached, Desk, NoShell, Router
 from murk.envs.errors import UnknownName, UsageError
 from murk.envs.faults.storm import Storm
-from murk.envs.opening import open_web
+from murk.envs.opening import base_of, open_web
 from murk.envs.records import FaultEvent, Trajectory, World, decode
 from murk.envs.sandbox import Sandbox
 from murk.envs.shell import Difference, KeptShell, RecordedShell, Shell
@@ -99,7 +99,9 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             raise UsageError(f"replay is {replay!r}; allowed are false, true and 'rerun'.")
         self.web: World = open_web(snapshot, authority, rerank)
         self.tasks = read_tasks(tasks)
-        self.storm = Storm.of(faults)
+        self.storm, self._base = Storm.of(faults), base_of(self.web)
+        if self.storm.lies and self._base is None:
+            raise UsageError(f"faults that change the content of pages need a snapshot; {self.web!r} holds none.")
         self.offers = profile(tools)
         self._names = tuple(self.offers)
         self._schemas = {name: offer.tool.parameters for name, offer in self.offers.items()}
@@ -122,8 +124,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
 
         Args:
             seed: Of the faults; chooses the task where the options do not. None for that of the last reset.
-            options: `task`: id of the task. `sample`: index among its samples, from 0. `commands`: for a replay, what `commands` of the recorded episode gave;
-                without it the record is empty.
+            options: `task`: id of the task. `sample`: index among its samples, from 0. `commands`: for a replay, what
+                `commands` of the recorded episode gave; without it the record is empty.
 
         Returns:
             The question, and the info.
@@ -148,7 +150,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.differences: list[Difference] = []
         shell = KeptShell(self._shell(workspace, options.get("commands")), self.commands)
         world = Router(self.cached if self.cache else self.web, workspace, shell)
-        self.faulty = self.storm.around(world, self._seed, self.task.id, int(options.get("sample", 0)))
+        self.faulty = self.storm.around(world, self._base, self._seed, self.task, int(options.get("sample", 0)))
         self._told = 0
         limits = Budget.of(self.budget | dict(self.task.budget))
         self.desk = Desk(self.faulty, workspace, limits, self.prices, self._count, self.summaries)

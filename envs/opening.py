@@ -31,6 +31,12 @@ def open_web(snapshot: str | World, authority: bool, rerank: Mapping[str, Any] |
     return snapshot
 
 
+def base_of(world: World) -> Snapshot | None:
+    """The snapshot behind a world: itself, or that of a recording; None for other worlds."""
+    found = getattr(world, "snapshot", world)
+    return found if isinstance(found, Snapshot) else None
+
+
 def _reranker(settings: Mapping[str, Any], folder: str) -> Reranker:
     from murk.envs.web.embedders import embedder
 

@@ -6,94 +6,47 @@ asks, in whatever order and on whichever worker, and a higher intensity only add
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from dataclasses import replace
 from hashlib import sha256
 
 from murk.envs.codec import canonical_json, encode
-from murk.envs.errors import UnknownName, UsageError
-from murk.envs.faults import FAMILIES, Draw, Fault, Told
-from murk.envs.records import Call, FaultEvent, Links, Open, Request, Response, Run, Search, World
+from murk.envs.faults import FAMILIES, Draw, Told, as_fraction, keyed
+from murk.envs.faults.interface import Drift, Interface
+from murk.envs.faults.rule import SCHEDULES, Rule, service
+from murk.envs.records import Call, FaultEvent, Request, Response, World
 from murk.envs.seeds import derive
-from murk.envs.web.urls import host_of
 
-SCHEDULES = ("transient", "sticky", "window")
+__all__ = ["SCHEDULES", "FaultyWorld", "Ledger", "Rule", "digest", "service"]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """When and where a fault may strike.
+class Ledger:
+    """The fault events of an episode.
 
-    Attributes:
-        fault: What it does.
-        intensity: Chance that a unit is struck, 0 to 1.
-        schedule: What a unit is. `transient`: one attempt of one request, so that a retry meets another fate. `sticky`:
-            the host for pages, the service and shelf for searches, the tool for the rest, for the whole episode.
-            `window`: the same for a slot of simulated time, so that waiting helps.
-        slot: Simulated seconds of a window, above 0.
-        onset: Exchanges of its kind that are left alone at the beginning of the episode. Breaks nesting.
-        at_most: How often it strikes in an episode; None for no limit. Breaks nesting.
-        tools: Tools whose exchanges it may strike; empty for all.
-        hosts: Patterns of hosts, as `*.gov`; empty for all. Searches have no host.
-        shelves: Shelves of searches; empty for all.
-
-    Raises:
-        UsageError: a setting is out of range.
+    Where several faults strike one exchange, the inner one fires first and what it delivers is what the next finds:
+    the tool got what the last of them delivered. A fault that asks the world for something else meets the inner ones
+    there, too; their events have the key of what it asked.
     """
 
-    fault: Fault
-    intensity: float = 1.0
-    schedule: str = "transient"
-    slot: float = 60.0
-    onset: int = 0
-    at_most: int | None = None
-    tools: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()
-    shelves: tuple[str, ...] = ()
+    def __init__(self) -> None:
+        self._events: list[FaultEvent] = []
+        self._waiting: list[tuple[FaultEvent, Response | str | None, Response | str]] = []
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.intensity <= 1:
-            raise UsageError(f"intensity is {self.intensity}; allowed are 0 to 1.")
-        if self.schedule not in SCHEDULES:
-            raise UnknownName("schedule", self.schedule, SCHEDULES)
-        if not self.slot > 0:
-            raise UsageError(f"slot is {self.slot}; allowed are seconds above 0.")
-        if self.onset < 0 or (self.at_most is not None and self.at_most < 0):
-            raise UsageError(f"onset is {self.onset} and at_most {self.at_most}; allowed are 0 and more.")
+    @property
+    def events(self) -> list[FaultEvent]:
+        """The events in the order of their firing. Their digests are made when they are asked for: they cost time."""
+        for event, raw, delivered in self._waiting:
+            before = "" if raw is None else digest(raw)
+            self._events.append(replace(event, raw=before, delivered=digest(delivered)))
+        self._waiting.clear()
+        return self._events
 
-    def aims_at(self, request: Request, call: Call) -> bool:
-        """Whether an exchange is of the kind that it may strike."""
-        if not isinstance(request, self.fault.requests) or (self.tools and call.tool not in self.tools):
-            return False
-        if self.shelves and not (isinstance(request, Search) and request.shelf in self.shelves):
-            return False
-        if not self.hosts:
-            return True
-        host = host_of(request.url) if isinstance(request, Open | Links) else ""
-        return any(fnmatchcase(host, pattern) for pattern in self.hosts)
+    def add(self, event: FaultEvent, raw: Response | str | None, delivered: Response | str) -> None:
+        """Adds an event, its digests to be those of a response or text as it was (None if unknown) and as it is."""
+        self._waiting.append((event, raw, delivered))
 
-    def unit(self, request: Request, call: Call) -> str:
-        """The unit that an exchange belongs to."""
-        if self.schedule == "transient":
-            return canonical_json([request.key, call.attempt])
-        place = service(request)
-        return place if self.schedule == "sticky" else canonical_json([place, int(call.now // self.slot)])
-
-
-def service(request: Request) -> str:
-    """Who answers a request: a host, the search service of a shelf, the shell, or the files."""
-    if isinstance(request, Open | Links):
-        return f"host {host_of(request.url)}"
-    if isinstance(request, Search):
-        return f"search {request.shelf}"
-    return "shell" if isinstance(request, Run) else "files"
-
-
-@dataclass(slots=True)
-class Ledger:
-    """The fault events of an episode, in the order of their firing."""
-
-    events: list[FaultEvent] = field(default_factory=list)
+    def names(self, first: int = 0) -> list[str]:
+        """Names of the faults that fired, from an event on, at no cost of digests."""
+        return [event.fault for event in (*self._events, *(event for event, _, _ in self._waiting))][first:]
 
 
 class FaultyWorld:
@@ -106,75 +59,87 @@ class FaultyWorld:
 
     Attributes:
         ledger: What fired so far. Never shown to a policy.
+        drift: What the faults do to the tools' own interface.
     """
 
     def __init__(self, inner: World, rules: Mapping[str, Rule], seed: int) -> None:
         self.inner, self.ledger = inner, Ledger()
-        world = inner
-        order = sorted(rules, key=lambda name: (FAMILIES.index(rules[name].fault.family), name), reverse=True)
-        for name in order:
-            if rules[name].intensity > 0:
-                world = _Struck(world, name, rules[name], seed, self.ledger)
-        self._world = world
+        order = sorted(rules, key=lambda name: (FAMILIES.index(rules[name].fault.family), name))
+        active = {name: rules[name] for name in order if rules[name].intensity > 0}
+        self.drift = Drift(active, seed, self.ledger)
+        self._gates = [
+            _Gate(name, rule, seed) for name, rule in active.items() if not isinstance(rule.fault, Interface)
+        ]
 
     def answer(self, request: Request, call: Call) -> Response:
         """Answers as the world does, or as a fault that strikes has it."""
-        return self._world.answer(request, call)
+        return self.answer_behind(0, request, call)
 
+    def answer_behind(self, place: int, request: Request, call: Call) -> Response:
+        """Answers as the world behind the first so many faults does."""
+        units: dict[tuple[str, float], str] = {}
+        for i in range(place, len(self._gates)):
+            draw = self._gates[i].draw(request, call, units)
+            if draw is not None:
+                return self._strike(i, draw, request, call)
+        return self.inner.answer(request, call)
 
-class _Struck:
-    """A world behind one fault."""
-
-    def __init__(self, inner: World, name: str, rule: Rule, seed: int, ledger: Ledger) -> None:
-        self._inner, self._name, self._rule, self._ledger = inner, name, rule, ledger
-        self._seed = derive(seed, name)
-        self._met = self._fired = 0
-
-    def answer(self, request: Request, call: Call) -> Response:
-        rule = self._rule
-        if not rule.aims_at(request, call):
-            return self._inner.answer(request, call)
-        self._met += 1
-        if self._met <= rule.onset or (rule.at_most is not None and self._fired >= rule.at_most):
-            return self._inner.answer(request, call)
-        unit = rule.unit(request, call)
-        seed = derive(self._seed, unit)
-        value = (seed >> 11) / (1 << 53)
-        if value >= rule.intensity:
-            return self._inner.answer(request, call)
-        return self._strike(request, call, unit, Draw(seed, value))
-
-    def _strike(self, request: Request, call: Call, unit: str, draw: Draw) -> Response:
-        behind = _Behind(self._inner)
-        told = self._rule.fault.apply(request, call, behind, draw)
+    def _strike(self, place: int, draw: Draw, request: Request, call: Call) -> Response:
+        gate = self._gates[place]
+        behind = _Behind(self, place + 1, request)
+        told = gate.rule.fault.apply(request, call, behind, draw)
         told = told if isinstance(told, Told) else Told(told)
-        if told.response is behind.last:
+        if told.response is behind.raw or told.response == behind.raw:
             return told.response
-        self._fired += 1
-        raw = digest(behind.last) if behind.last is not None else ""
-        delivered = digest(told.response)
-        if raw == delivered:
-            return told.response
+        gate.fired += 1
+        rule, unit = gate.rule, gate.rule.unit(request, call)
         event = FaultEvent(
-            self._name, self._rule.fault.family, call.step, request.key, unit, draw.value, self._rule.intensity,
-            raw, delivered, told.truth, told.lie,
+            gate.name, rule.fault.family, call.step, request.key, unit, draw.value, rule.intensity,
+            truth=told.truth, lie=told.lie,
         )  # fmt: skip
-        self._ledger.events.append(event)
+        self.ledger.add(event, behind.raw, told.response)
         return told.response
 
 
-class _Behind:
-    """The world behind a fault, which remembers what it said last."""
+class _Gate:
+    """One fault in one episode: whether it strikes."""
 
-    def __init__(self, inner: World) -> None:
-        self._inner = inner
-        self.last: Response | None = None
+    def __init__(self, name: str, rule: Rule, seed: int) -> None:
+        self.name, self.rule, self.fired, self._met = name, rule, 0, 0
+        self._key = derive(seed, name).to_bytes(8, "big")
+        self._kind = rule.schedule, rule.slot
+
+    def draw(self, request: Request, call: Call, units: dict[tuple[str, float], str]) -> Draw | None:
+        """The draw of an exchange that is struck; None for another. `units` keeps what the faults' units share."""
+        rule = self.rule
+        if not rule.aims_at(request, call):
+            return None
+        self._met += 1
+        if self._met <= rule.onset or (rule.at_most is not None and self.fired >= rule.at_most):
+            return None
+        unit = units.get(self._kind)
+        if unit is None:
+            unit = units[self._kind] = rule.unit(request, call)
+        number = keyed(self._key, unit)
+        value = as_fraction(number)
+        return Draw(number, value, rule.until(call)) if value < rule.intensity else None
+
+
+class _Behind:
+    """The world behind a fault, which remembers its answer to the request that was struck."""
+
+    def __init__(self, world: FaultyWorld, place: int, request: Request) -> None:
+        self._world, self._place, self._request = world, place, request
+        self.raw: Response | None = None
 
     def answer(self, request: Request, call: Call) -> Response:
-        self.last = self._inner.answer(request, call)
-        return self.last
+        response = self._world.answer_behind(self._place, request, call)
+        if request is self._request:
+            self.raw = response
+        return response
 
 
-def digest(response: Response) -> str:
-    """The sha256 of a response's canonical JSON, in hex."""
-    return sha256(canonical_json(encode(response)).encode("utf-8", "surrogatepass")).hexdigest()
+def digest(response: Response | str) -> str:
+    """The sha256 of a response's canonical JSON, or of a text, in hex."""
+    text = response if isinstance(response, str) else canonical_json(encode(response))
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,6 +1,7 @@
 """Pages that are not in a snapshot, scored and shown as if they were: by the collection's own statistics."""
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from math import log1p
 
@@ -62,6 +63,17 @@ class LoosePage:
         second = max((score for i, score in enumerate(scores) if i != best), default=0)
         return (2 * scores[best] + second) * (100 + LIFT[tier]) // 100, best
 
+    def likely(self, weights: dict[str, float]) -> int:
+        """A passage that holds many of the words, found without counting."""
+        marks = [mark(word) for word in weights]
+        texts = [self._passage(i).lower() for i in range(len(self._spans))]
+        return max(range(len(texts)), key=lambda i: sum(word in texts[i] for word in marks))
+
+    def stating(self, marks: Sequence[str]) -> int | None:
+        """The first passage that holds one of some texts, None where there is none."""
+        texts = (" ".join(self._passage(i).split()) for i in range(len(self._spans)))
+        return next((i for i, text in enumerate(texts) if any(mark in text for mark in marks)), None)
+
     def allows(self, query: Query) -> bool:
         """Whether the operators of a query let the page through, but for `site:`."""
         if any(word in self._postings for word in query.without):
@@ -85,20 +97,24 @@ class LoosePage:
         return passages(self._data) or [(0, 0)]
 
     @cached_property
-    def _counts(self) -> list[Counter[str]]:
-        head = heading(self.page)
-        return [Counter(head + words(self._passage(i))) for i in range(len(self._spans))]
+    def _head(self) -> Counter[str]:
+        return Counter(heading(self.page))
 
     @cached_property
     def _lengths(self) -> list[int]:
-        return [count.total() for count in self._counts]
+        head = self._head.total()
+        return [head + _counted(self._passage(i)).total() for i in range(len(self._spans))]
 
     @cached_property
     def _postings(self) -> dict[str, list[tuple[int, int]]]:
         found: dict[str, list[tuple[int, int]]] = {}
-        for passage, count in enumerate(self._counts):
+        for passage in range(len(self._spans)):
+            count = _counted(self._passage(passage))
             for word, times in count.items():
-                found.setdefault(word, []).append((passage, times))
+                found.setdefault(word, []).append((passage, times + self._head[word]))
+            for word, times in self._head.items():
+                if word not in count:
+                    found.setdefault(word, []).append((passage, times))
         return found
 
     def _passage(self, number: int) -> str:
@@ -113,6 +129,12 @@ class LoosePage:
         stop = start + CONTENT_SIZE
         part = self._data[start:stop].decode("utf-8", "replace")
         return excerpt(part, start == begin, stop >= len(self._data))
+
+
+@lru_cache(maxsize=2_048)
+def _counted(text: str) -> Counter[str]:
+    """How often a passage has each word; most passages of an altered page are as they were."""
+    return Counter(words(text))
 
 
 def heading(page: Page) -> list[str]:

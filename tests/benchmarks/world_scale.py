@@ -23,12 +23,13 @@ TASKS, QUERIES = 300, 300
 def build(pages: int, out: Path) -> dict[str, Any]:
     """Builds a world in a process of its own; what it cost."""
     code = f"from murk.rollout.main import main; main(['world', 'build', {str(out)!r}, '--pages', '{pages}'])"
-    started = time.perf_counter()
+    started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
-    seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024  # of the largest child so far: sizes ascend
+    seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    peak = after.ru_maxrss / 1024  # of the largest child so far: sizes ascend
     size = sum(path.stat().st_size for path in out.iterdir()) / 1e6
-    return {"seconds": seconds, "peak": peak, "size": size}
+    return {"seconds": seconds, "processor": processor, "peak": peak, "size": size}
 
 
 def murk(*arguments: str) -> str:
@@ -51,7 +52,7 @@ def main() -> None:
                 snapshot.search(question, 10)
                 times.append(time.perf_counter() - began)
             search = p50_p99(np.array(times[len(questions) :]) * 1e6)
-            row = [f"{pages:,}", f"{cost['seconds']:.1f}", f"{pages / cost['seconds']:.0f}", f"{cost['peak']:.0f}"]
+            row = [f"{pages:,}", *(f"{cost[name]:.1f}" for name in ("seconds", "processor")), f"{cost['peak']:.0f}"]
             costs.append([*row, f"{cost['size']:.0f}", *search])
             given = [f"world={world}", f"tasks={tasks}", f"policy=[{','.join(POLICIES)}]", f"out={run}", "--json"]
             groups = json.loads(murk("rollout", *given).splitlines()[-1])["groups"]
@@ -61,7 +62,7 @@ def main() -> None:
                 scores.append([f"{pages:,}", kind, *(f"{mean:.3f}" for mean in means)])
             means = [group["reward"]["mean"] for group in groups]
             scores.append([f"{pages:,}", "all", *(f"{mean:.3f}" for mean in means)])
-    head = ["pages", "build s", "pages/s", "peak MB", "snapshot MB", "search p50 us", "p99 us"]
+    head = ["pages", "build s", "processor s", "peak MB", "snapshot MB", "search p50 us", "p99 us"]
     table("Building and searching", head, costs)
     table(f"Reward over {TASKS} tasks", ["pages", "kind", *sorted(POLICIES)], scores)
 
