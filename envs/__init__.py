@@ -1,5 +1,6 @@
 """murk's world and the agent's place in it. Importing this registers `murk/DeepResearch-v0` with gymnasium."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
@@ -14,10 +15,12 @@ from murk.envs.wrappers import ReportErrors
 
 if TYPE_CHECKING:
     from murk.envs.deep_research import DeepResearchEnv
+    from murk.envs.faults.faulty import FaultyWorld
 
 __all__ = [
     "Budget",
     "DeepResearchEnv",
+    "FaultyWorld",
     "MurkError",
     "NotInSnapshot",
     "ReportErrors",
@@ -36,10 +39,11 @@ gymnasium.register(
 )
 
 
-def __getattr__(name: str) -> Any:
-    """Imports the environment only where it is used, so that a process that only reads a snapshot starts faster."""
-    if name == "DeepResearchEnv":
-        from murk.envs.deep_research import DeepResearchEnv
+_LAZY = {"DeepResearchEnv": "murk.envs.deep_research", "FaultyWorld": "murk.envs.faults.faulty"}
 
-        return DeepResearchEnv
+
+def __getattr__(name: str) -> Any:
+    """Imports the larger parts only where they are used, so that a process that only reads a snapshot starts faster."""
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,7 @@
 """Runs and trajectories as people read them."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from murk.envs.records import Trajectory
@@ -24,11 +24,11 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         ]
         for group in groups
     ]
-    _table(head, rows)
+    print_table(head, rows)
     kinds = sorted({kind for group in groups for kind in group["kinds"]})
     if len(kinds) > 1 and len(groups) <= _WIDE:
         print()
-        _table(
+        print_table(
             ["kind", "tasks", *(group["policy"] for group in groups)],
             [[kind, str(_tasks(groups, kind)), *(_by_kind(group, kind) for group in groups)] for kind in kinds],
         )
@@ -52,7 +52,7 @@ def print_episodes(store: Store) -> None:
         rows.append(
             [row["id"], row["policy"], row["task"], str(row["sample"]), row["status"], shown, row["error"] or ""]
         )
-    _table(["id", "policy", "task", "sample", "status", "reward", "error"], rows)
+    print_table(["id", "policy", "task", "sample", "status", "reward", "error"], rows)
 
 
 def print_trajectory(trajectory: Trajectory, score: Mapping[str, Any] | None) -> None:
@@ -92,7 +92,8 @@ def reward(interval: Mapping[str, float] | None) -> str:
     return f"{interval['mean']:.3f} ({interval['low']:.2f}, {interval['high']:.2f})"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> None:
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table without lines, as wide as the terminal."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
