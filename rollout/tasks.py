@@ -185,7 +185,8 @@ def solved_by(policy: "Policy", snapshot: "Snapshot", tasks: Sequence[Mapping[st
         if trajectory.status == "errored":
             raise UsageError(f"the solver failed on task {name}: {trajectory.error}")
         pages = {url: page.text for url, page in env.desk.pages.items()}
-        if reward(trajectory, task, pages).value >= SOLVED:
+        value = reward(trajectory, task, pages).value
+        if value is not None and value >= SOLVED:
             solved.add(name)
     env.close()
     return solved
