@@ -4,9 +4,12 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
+from murk.rewards.judges.hedges import fills, frame, in_a_row, numbers_in_a_row, without_opener, words_of
 from murk.rewards.judges.numbers import Number, found
+from murk.rewards.judges.visible import visible
 
 _LINK_TARGET = re.compile(r"\]\([^()\s]{0,2048}\)|\\cite\{[^{}]{0,40}\}")
 _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>()\[\]{}\"'。，、；！？]+")
@@ -26,7 +29,7 @@ _CLAUSE = re.compile(r";| and | but | whereas | while ")
 _REACH = 60
 MOST_CHARS = 200_000
 _YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
-_MOST_NUMBERS, _MOST_ITEMS, _MOST_BARE, _BARE_WORDS = 9, 8, 40, 4
+_MOST_NUMBERS, _MOST_ITEMS, _MOST_BARE, _BARE_WORDS, _MOST_FRAMES, _MOST_PLACES = 9, 8, 40, 4, 30, 30
 _ITEM = re.compile(r"[,;|/、，；]|\bor\b")
 
 
@@ -55,6 +58,7 @@ class Sentence:
         self.text = text
         self.plain = f" {plain(text)} "
         self._numbers: list[Number] | None = None
+        self._words: tuple[str, ...] | None = None
 
     @property
     def numbers(self) -> list[Number]:
@@ -62,6 +66,13 @@ class Sentence:
         if self._numbers is None:
             self._numbers = found(self.text)
         return self._numbers
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Its words, for comparing it with other sentences."""
+        if self._words is None:
+            self._words = words_of(without_opener(self.text))
+        return self._words
 
     def names(self, names: Sequence[str]) -> bool:
         """Whether it holds one of the names as whole words."""
@@ -72,7 +83,7 @@ class Report:
     """A report, read once for all criteria."""
 
     def __init__(self, text: str) -> None:
-        self.text = content(text[:MOST_CHARS])
+        self.text = content(visible(text[:MOST_CHARS]))
         self.plain = plain(self.text)
         self.sentences = [Sentence(part) for part in _BREAK.split(self.text) if part and not part.isspace()]
         bare = sum(len(sentence.plain.split(None, _BARE_WORDS)) <= _BARE_WORDS for sentence in self.sentences)
@@ -80,7 +91,23 @@ class Report:
 
     def states(self, check: Mapping[str, Any]) -> bool:
         """Whether a sentence gives the value of a check, one that is no mere list of candidates."""
-        return not self.listing and any(_states(sentence, check) for sentence in self.sentences)
+        if self.listing:
+            return False
+        stating = [sentence for sentence in self.sentences if _states(sentence, check)]
+        return bool(stating) and not ("rivals" in check and self._hedged(stating, check))
+
+    def _hedged(self, stating: Sequence[Sentence], check: Mapping[str, Any]) -> bool:
+        """Whether the value is one of several that equal sentences give in its place."""
+        places = ((sentence.text, *place) for sentence in stating for place in _places(sentence, check))
+        frames = dict.fromkeys((frame(text, start, end), text[start:end]) for text, start, end in places)
+        for around, value in islice(frames, _MOST_FRAMES):
+            least = 1 if around.before or around.behind else 2  # of bare lines, one may be a heading
+            for other in self.sentences:
+                if fills(other.text, other.words, around, value) and not _heads(other) and not _holds(other, check):
+                    least -= 1
+            if least <= 0:
+                return True
+        return False
 
     def asserts(self, check: Mapping[str, Any]) -> bool:
         """Whether a sentence gives the value without rejecting it, and not about another subject."""
@@ -110,20 +137,43 @@ def holds(sentence: Sentence, value: str) -> bool:
     """Whether a sentence holds a value as whole words; one that begins with a sign, such as `.de`, to the letter."""
     if re.match(r"\.\w", value):
         return re.search(rf"(?<!\w){re.escape(value.casefold())}(?!\w)", sentence.text.casefold()) is not None
-    words = plain(value)
-    return bool(words) and (f" {words} " in sentence.plain or (_cjk(words) and words in sentence.plain))
+    words, cjk = _value(value)
+    return bool(words) and (words in sentence.plain if cjk else f" {words} " in sentence.plain)
 
 
 def _states(sentence: Sentence, check: Mapping[str, Any]) -> bool:
-    for start, _ in _places(sentence, check):
+    if "number" in check and len(sentence.numbers) > _MOST_NUMBERS:
+        return False
+    places = list(islice(_places(sentence, check), _MOST_PLACES))
+    if "rivals" in check and any(_in_a_row(sentence, start, end, check) for start, end in places):
+        return False
+    for start, _ in places:
         if re.search(
             r"\b(?:not|rather than|instead of)\W+(?:\w+\W+)?$", sentence.text[max(0, start - 24) : start].casefold()
         ):
             continue
         if "number" in check:
-            return len(sentence.numbers) <= _MOST_NUMBERS
+            return True
         return len(_ITEM.findall(sentence.text)) <= _MOST_ITEMS or sentence.names(check.get("subjects", ()))
     return False
+
+
+def _heads(sentence: Sentence) -> bool:
+    return sentence.text.lstrip().startswith("#") or sentence.text.rstrip().endswith(":")
+
+
+def _holds(sentence: Sentence, check: Mapping[str, Any]) -> bool:
+    return next(_places(sentence, check), None) is not None
+
+
+def _in_a_row(sentence: Sentence, start: int, end: int, check: Mapping[str, Any]) -> bool:
+    """Whether a place of the value is in a list of candidates, or the sentence rejects what it gives there."""
+    if _rejected(sentence.text, start, end):
+        return True
+    at = next((i for i, number in enumerate(sentence.numbers) if number.start == start), None)
+    if at is not None and numbers_in_a_row(sentence.text, sentence.numbers, at):
+        return True
+    return in_a_row(sentence.text, start, end, check.get("values", ()))
 
 
 def _asserts(sentence: Sentence, check: Mapping[str, Any]) -> bool:
@@ -139,8 +189,8 @@ def _places(sentence: Sentence, check: Mapping[str, Any]) -> Iterator[tuple[int,
     """Where a sentence holds the value of a check: from and to which character, as nearly as can be told."""
     for value in check.get("values", ()):
         if holds(sentence, value):
-            at = sentence.text.casefold().find(value.casefold())
-            yield (at, at + len(value)) if at >= 0 else (0, len(sentence.text))
+            places = [found.span() for found in re.finditer(re.escape(value.casefold()), sentence.text.casefold())]
+            yield from places or [(0, len(sentence.text))]
     if "number" in check:
         for number in sentence.numbers:
             near = number.near(float(check["number"]), float(check.get("tolerance", 0.01)), str(check.get("unit")))
@@ -152,6 +202,12 @@ def _rejected(text: str, start: int, end: int) -> bool:
     before = _CLAUSE.split(text[max(0, start - _REACH) : start].casefold())[-1]
     after = _CLAUSE.split(text[end : end + _REACH].casefold())[0]
     return bool(_REJECTED_BEFORE.search(before) or _REJECTED_NEAR.search(before) or _REJECTED_NEAR.search(after))
+
+
+@lru_cache(maxsize=1 << 12)
+def _value(value: str) -> tuple[str, bool]:
+    words = plain(value)
+    return words, _cjk(words)
 
 
 def _cjk(text: str) -> bool:

@@ -109,8 +109,8 @@ def test_numbers_in_their_formats(text: str, values: list[float]) -> None:
         ({**CHOICE, "value": 2}, "Equatorial Guinea", "unmet"),
         ({**CHOICE, "value": 3}, "Equatorial Guinea", "met"),
         ({"kind": "boolean", "value": True}, "Yes. There is no doubt.", "met"),
-        ({"kind": "boolean", "value": True}, "Yes.\nVerdict: no.", "unmet"),
-        ({"kind": "boolean", "value": True}, "Yes.\nNo, it is not.", "unmet"),
+        ({"kind": "boolean", "value": True}, "Yes.\nVerdict: no.", "partial"),
+        ({"kind": "boolean", "value": True}, "Yes.\nNo, it is not.", "partial"),
         ({"kind": "boolean", "value": False}, "There is no doubt.\n**Final answer:** False.", "met"),
     ],
 )  # fmt: skip
