@@ -30,7 +30,7 @@ check: $(VENV)/.ready
 	$(BIN)/mypy tests
 
 bench: .venv-bench/.ready
-	for file in search_quality search_speed open_speed build_speed env_speed world_scale; do .venv-bench/bin/python tests/benchmarks/$$file.py || exit 1; done
+	for file in search_quality search_speed open_speed build_speed env_speed world_scale fault_speed fault_shortcut reward_speed judge_agreement; do .venv-bench/bin/python tests/benchmarks/$$file.py || exit 1; done
 
 clean:
 	rm -rf .venv .venv-* runs build dist *.egg-info

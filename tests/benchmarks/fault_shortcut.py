@@ -5,10 +5,9 @@ to tell planted, altered and spam pages from real ones on some tasks and seeds, 
 The real ones are of other tasks again and of the kind that the others could be taken for: pages that would be altered,
 as they truly are; pages about the subject; results of the queries. Balanced classes: 0.5 is chance.
 
-    .venv-bench/bin/python tests/benchmarks/fault_shortcut.py SNAPSHOT TASKS.jsonl [TASKS TO USE]
+The world is that of `world=factbook`, the tasks are those of a seed that the generators were not made with.
 """
 
-import sys
 from collections.abc import Iterator, Sequence
 
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -22,10 +21,11 @@ from murk.envs.faults.rule import Rule
 from murk.envs.faults.spam import Spam
 from murk.envs.records import Call, Hits, Open, Page, Search, World
 from murk.envs.seeds import derive, uniform
-from murk.envs.tasks import Task, read_tasks
+from murk.envs.tasks import Task
 from murk.envs.web.snapshot import Snapshot
+from murk.rollout.build import compose, plan
 
-READ = 4_096
+READ, TASKS = 4_096, 240
 FAULTS: dict[str, ContentFault] = {
     "altered": Misinformation(),
     "planted": Misinformation(mode="planted", count=2),
@@ -77,8 +77,8 @@ def rows(snapshot: Snapshot, tasks: Sequence[Task], name: str, seed: int) -> tup
 
 def main() -> None:
     """Prints a table of accuracies."""
-    snapshot, tasks = Snapshot.open(sys.argv[1]), list(read_tasks(sys.argv[2]).values())
-    chosen = sorted(tasks, key=lambda task: uniform(0, task.id))[: int(sys.argv[3]) if len(sys.argv) > 3 else 120]
+    made = plan(compose(["world=factbook", "tasks=facts", "tasks.seed=1", "tasks.count=3000", f"episodes={TASKS}"]))
+    snapshot, chosen = Snapshot.open(made.snapshot), list(made.tasks.values())
     half = len(chosen) // 2
     print(f"{'fault':<10}{'words':>8}{'n-grams':>9}{'tested on':>11}")
     for name in FAULTS:

@@ -1,6 +1,11 @@
-"""Scoring: trajectories per second by the rubric with the rule judge, and what penalties and reading reports take."""
+"""Scoring: trajectories per second by the rubric with the rule judge, and what penalties and reading reports take.
+
+The judge `entailment` scores the same trajectories once as it is, reading each report anew, and once from a full cache.
+"""
 
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from common import interleaved, p50_p99, table, versions
@@ -10,7 +15,9 @@ from murk.envs.seeds import Draws
 from murk.envs.tasks import Task
 from murk.rewards import RubricReward
 from murk.rewards.budget import Otc
-from murk.rewards.judges import report
+from murk.rewards.judges import entailment, report
+from murk.rewards.judges.cached import CachedJudge
+from murk.rewards.judges.entailment import EntailmentJudge
 from murk.rewards.score import Reward
 from murk.rewards.stacking import StackingReward
 
@@ -45,9 +52,10 @@ def main() -> None:
     """Prints the table."""
     print(f"# Scoring {COUNT} trajectories; {CRITERIA} criteria, {PAGES} cited pages of {PAGE_BYTES / 1000:g} kB")
     print(versions("murk-gym", "numpy"))
-    rows = []
+    rows, ratios = [], []
     for size in (4_000, 40_000):
         cases = [_case(size, number) for number in range(COUNT)]
+        ratios.append([f"{size // 1000} kB", *_cached(cases)])
         rewards: dict[str, Reward] = {"rubric": RubricReward(), "stacking": StackingReward(), "otc": Otc()}
         calls = {name: _scoring(reward, cases) for name, reward in rewards.items()}
         times = interleaved(calls, COUNT, rounds=3, before=report.read.cache_clear)
@@ -55,6 +63,22 @@ def main() -> None:
             rate = f"{1e6 / np.mean(values):,.0f}"
             rows.append([f"{name}, {size // 1000} kB", rate, *p50_p99(values / 1000, digits=2)])
     table("Trajectories a second; p50 and p99 in milliseconds", ["", "per second", "p50", "p99"], rows)
+    table(
+        f"{COUNT * CRITERIA} verdicts of entailment; milliseconds a trajectory",
+        ["", "uncached", "cached", "ratio"],
+        ratios,
+    )
+
+
+def _cached(cases: list[Case]) -> list[str]:
+    """Mean milliseconds of a trajectory by the judge, by its full cache, and how many times the one is the other."""
+    with TemporaryDirectory() as folder:
+        judge = EntailmentJudge()
+        plain, cached = RubricReward(judge=judge), RubricReward(judge=CachedJudge(judge, Path(folder)))
+        calls = {"uncached": _scoring(plain, cases), "cached": _scoring(cached, cases)}
+        times = interleaved(calls, COUNT, rounds=3, before=entailment._read.cache_clear)
+    means = [float(np.mean(times[name])) / 1000 for name in ("uncached", "cached")]
+    return [*(f"{mean:.3f}" for mean in means), f"{means[0] / means[1]:.0f}"]
 
 
 def _scoring(reward: Reward, cases: list[Case]) -> Callable[[int], object]:

@@ -98,5 +98,5 @@ def test_what_is_no_record_is_refused(data: dict[str, object]) -> None:
     )
 )
 def test_canonical_json_is_stable(value: object) -> None:
-    text = records.canonical_json(value)
-    assert records.canonical_json(json.loads(text)) == text
+    text = codec.canonical_json(value)
+    assert codec.canonical_json(json.loads(text)) == text

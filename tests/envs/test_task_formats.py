@@ -41,7 +41,9 @@ def imported(tmp_path: Path, name: str, *records: Any, suffix: str = "jsonl") ->
 
 
 def score(task: Task, report: str, *cited: str) -> float:
-    return RubricReward()(Trajectory(task.id, "answered", report, cited), task, {}).value
+    value = RubricReward()(Trajectory(task.id, "answered", report, cited), task, {}).value
+    assert value is not None
+    return value
 
 
 @pytest.mark.data

@@ -1,7 +1,9 @@
 """A committee of judges, and the cache of verdicts."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -123,10 +125,25 @@ def test_failures_and_damage_are_not_kept(tmp_path: Path) -> None:
     assert CachedJudge(Told({"a": None}), tmp_path).judge(case(), [GOOD])[0].word is None
     judge = CachedJudge(Told({"a": "met"}), tmp_path)
     assert judge.judge(case(), [GOOD])[0].word == "met"
-    (key,) = judge._cache
-    for damaged in ("{", '{"word": "full marks", "note": "", "share": {}}', "[1]", b"\xff"):
-        judge._cache.set(key, damaged)
+    (entry,) = judge._cache
+    (criterion,) = judge._kept(entry)
+    wrong = json.dumps({criterion: {"word": "full marks", "note": "", "share": {}}})
+    for damaged in ("{", wrong, "[1]", f'{{"{criterion}": 1}}', b"\xff"):
+        judge._cache.set(entry, damaged)
         assert CachedJudge(Told({"a": "unmet"}), tmp_path).judge(case(), [GOOD])[0].word == "unmet"
+
+
+def test_judges_that_share_a_folder_add_to_the_same_case(tmp_path: Path) -> None:
+    one = CachedJudge(Told({"a": "met"}), tmp_path)
+
+    class Slow(Told):
+        def judge(self, case: Case, criteria: Sequence[Criterion]) -> list[Verdict]:
+            one.judge(case, [GOOD])  # another process keeps its verdict while this one judges
+            return super().judge(case, criteria)
+
+    CachedJudge(Slow({"b": "unmet"}), tmp_path).judge(case(), [FLAW])
+    again = CachedJudge(Told({}), tmp_path).judge(case(), [GOOD, FLAW])
+    assert [verdict.word for verdict in again] == ["met", "unmet"]
 
 
 def test_odd_reports_are_cached_too(tmp_path: Path) -> None:

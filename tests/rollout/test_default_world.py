@@ -44,7 +44,9 @@ def score(env: DeepResearchEnv, task: Task, turns: list[str]) -> float:
     trajectory = asyncio.run(run_episode(env, policy, task=task.id))
     assert trajectory.error is None
     pages = {url: page.text for url, page in env.desk.pages.items()}
-    return RubricReward()(trajectory, task, pages).value
+    value = RubricReward()(trajectory, task, pages).value
+    assert value is not None
+    return value
 
 
 def told_by(task: Task, report: str) -> float:
@@ -73,7 +75,7 @@ def test_guessing_from_the_question_gets_no_more_than_chance(env: DeepResearchEn
     policy, rewards, chances = plugins.load("policies", "closed_book")(), defaultdict(list), defaultdict(list)
     for task in env.tasks.values():
         trajectory: Trajectory = asyncio.run(run_episode(env, policy, task=task.id))
-        rewards[task.kind].append(RubricReward()(trajectory, task, {}).value)
+        rewards[task.kind].append(RubricReward()(trajectory, task, {}).value or 0.0)
         chances[task.kind].append(task.more["meta"]["chance"])
     assert set(rewards) >= OPEN
     for kind, values in rewards.items():
