@@ -15,6 +15,7 @@ from murk.envs.web.build import Options, build
 from murk.envs.web.snapshot import Snapshot
 
 GOLD = "https://atlas.example/lights/skerry/"
+HOLM = "https://atlas.example/lights/holm/"
 MISSING = (f"{GOLD}: 12,480 entries (2024)",)
 COPY = "https://www.vale.example/wiki/Skerry_Light"
 TASK = Task(
@@ -32,12 +33,22 @@ TASK = Task(
 def _rows(copied: bool) -> list[dict[str, Any]]:
     filler = "\n\n".join(f"Of the {n} rocks near it, none has a name that sailors agree on." for n in range(20, 60))
     text = f"# Skerry Light\n\n{filler}\n\n### Log entries\n\n12,480 entries (2024)"
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"url": GOLD, "title": "Skerry Light - The Atlas", "date": "2022-02-03", "text": f"# Skerry\n\n{filler}"},
-        {"url": GOLD, "title": "Skerry Light - The Atlas", "date": "2024-02-03", "text": text},
+        {"url": GOLD, "title": "Skerry Light - The Atlas", "date": "2024-02-03", "text": text,
+         "links": [{"url": COPY, "text": "Skerry Light"}]},
         {"url": "https://atlas.example/lights/tarn/", "title": "Tarn Light - The Atlas", "text": "13,091 entries."},
         {"url": "https://www.vale.example/wiki/Tarn_Light", "title": "Tarn Light", "text": "Tarn Light is a tower."},
     ]  # fmt: skip
+    rows += [
+        {
+            "url": HOLM,
+            "title": "Holm Light",
+            "date": f"{year}-02-03",
+            "text": f"In {year} it had {year - 2000} keepers.",
+        }
+        for year in (2021, 2022, 2023)
+    ]
     if copied:
         rows.append({"url": COPY, "title": "Skerry Light", "text": "Its keepers filled a log of 12480 entries."})
     return rows
@@ -126,6 +137,19 @@ def test_a_cut_page_is_made_up_for_by_search(alone: Snapshot) -> None:
 def test_a_stale_page_lacks_what_only_the_newest_says(alone: Snapshot) -> None:
     storm = _storm(stale_capture={}, expired_key={"schedule": "episode"})
     assert _way(alone, storm).reason == "stale_capture"
+
+
+def test_another_date_may_bring_the_capture_that_is_wanted(alone: Snapshot) -> None:
+    gold = {"url": HOLM, "at": "2022-02-03", "quote": "it had 22 keepers"}
+    task = Task("holm", "How many keepers had Holm Light in 2022?", more={"gold": [gold]})
+    ways = [_way(alone, _storm(stale_capture={}), seed, task) for seed in range(8)]
+    assert {way.path for way in ways} == {("open as of 2023-02-03",), ()}
+    assert {way.reason for way in ways} == {"stale_capture", ""}
+
+
+def test_a_page_that_only_teases_may_lead_on(twofold: Snapshot) -> None:
+    way = _way(twofold, _storm(paywall={}, expired_key={"schedule": "episode"}))
+    assert way.path == (f"links of {GOLD}, open {COPY}",)
 
 
 def test_what_is_altered_everywhere_is_unsolvable_and_what_is_planted_is_not(twofold: Snapshot) -> None:
