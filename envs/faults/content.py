@@ -13,6 +13,7 @@ not hold the lie itself; `rank` is its place in a result list, from 1.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import ClassVar, Protocol
 
 from murk.envs.errors import UsageError
@@ -24,6 +25,8 @@ from murk.envs.seeds import derive
 from murk.envs.tasks import Task
 from murk.envs.web.snapshot import Snapshot
 from murk.envs.web.urls import host_of
+
+KEPT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +124,16 @@ class Scene:
 
 
 class ContentFault:
-    """A fault that changes what the world says; a base class. It strikes no exchange."""
+    """A fault that changes what the world says; a base class. It strikes no exchange.
+
+    Attributes:
+        lasting: Whether its layers keep nothing of an episode, nor of the scene's `web`, so that one may be laid over
+            all episodes that have the same task, faults and seed; the last `KEPT` are.
+    """
 
     family: ClassVar[str] = "content"
     requests: ClassVar[tuple[type, ...]] = ()
+    lasting: ClassVar[bool] = False
 
     def apply(self, request: Request, call: Call, inner: World, draw: Draw) -> Response:
         """Leaves the exchange as it is."""
@@ -139,7 +148,7 @@ class ContentFault:
 class _Scribe:
     name: str
     intensity: float
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Ledger
 
     def __call__(
         self, request: Request, call: Call, raw: Response | None, response: Response, told: list[Delivered]
@@ -175,16 +184,40 @@ def content_world(
         UsageError: a rule has a setting that means nothing for a content fault.
     """
     planning: World = base
+    behind: tuple[tuple[object, ...], ...] = ()
     for name in sorted(rules):
         rule = rules[name]
         if not isinstance(rule.fault, ContentFault):
             continue
         _check(name, rule)
-        layer = rule.fault.plan(Scene(task, planning, base, rule, derive(seed, name))) if rule.intensity > 0 else None
+        if rule.intensity == 0:
+            continue
+        behind += ((name, type(rule.fault), repr(rule)),)
+        scene = Scene(task, planning, base, rule, derive(seed, name))
+        layer = _kept(_Plan((base, repr(task), seed, behind), scene)) if rule.fault.lasting else rule.fault.plan(scene)
         if layer is not None:
-            planning = layer(planning, _Scribe(name, rule.intensity))
+            planning = layer(planning, _unseen)
             inner = layer(inner, _Scribe(name, rule.intensity, ledger))
     return inner
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A fault's plan for a task, named by all that it follows from."""
+
+    name: tuple[object, ...]
+    scene: Scene = field(compare=False)
+
+
+@lru_cache(maxsize=KEPT)
+def _kept(plan: _Plan) -> Layer | None:
+    fault = plan.scene.rule.fault
+    assert isinstance(fault, ContentFault)
+    return fault.plan(plan.scene)
+
+
+def _unseen(request: Request, call: Call, raw: Response | None, response: Response, told: list[Delivered]) -> None:
+    """A witness of what is only planned."""
 
 
 def _check(name: str, rule: Rule) -> None:

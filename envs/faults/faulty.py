@@ -7,10 +7,10 @@ asks, in whatever order and on whichever worker, and a higher intensity only add
 
 from collections.abc import Mapping
 from dataclasses import replace
-from hashlib import sha256
+from hashlib import blake2b, sha256
 
 from murk.envs.codec import canonical_json, encode
-from murk.envs.faults import FAMILIES, Draw, Told, as_fraction, keyed
+from murk.envs.faults import FAMILIES, Draw, Told, as_fraction
 from murk.envs.faults.interface import Drift, Interface
 from murk.envs.faults.rule import SCHEDULES, Rule, service
 from murk.envs.records import Call, FaultEvent, Request, Response, World
@@ -70,6 +70,7 @@ class FaultyWorld:
         self._gates = [
             _Gate(name, rule, seed) for name, rule in active.items() if not isinstance(rule.fault, Interface)
         ]
+        self._faced: dict[type, list[tuple[int, _Gate]]] = {}
 
     def answer(self, request: Request, call: Call) -> Response:
         """Answers as the world does, or as a fault that strikes has it."""
@@ -77,50 +78,58 @@ class FaultyWorld:
 
     def answer_behind(self, place: int, request: Request, call: Call) -> Response:
         """Answers as the world behind the first so many faults does."""
-        units: dict[tuple[str, float], str] = {}
-        for i in range(place, len(self._gates)):
-            draw = self._gates[i].draw(request, call, units)
-            if draw is not None:
-                return self._strike(i, draw, request, call)
+        units: dict[tuple[str, float], bytes] = {}
+        for i, gate in self._facing(type(request)):
+            if i >= place and (draw := gate.draw(request, call, units)) is not None:
+                return self._strike(i, draw, units[gate.kind], request, call)
         return self.inner.answer(request, call)
 
-    def _strike(self, place: int, draw: Draw, request: Request, call: Call) -> Response:
+    def _facing(self, kind: type) -> list[tuple[int, "_Gate"]]:
+        """The faults that can strike requests of a type, with their places."""
+        if kind not in self._faced:
+            gates = enumerate(self._gates)
+            self._faced[kind] = [(i, gate) for i, gate in gates if issubclass(kind, gate.rule.fault.requests)]
+        return self._faced[kind]
+
+    def _strike(self, place: int, draw: Draw, unit: bytes, request: Request, call: Call) -> Response:
         gate = self._gates[place]
-        behind = _Behind(self, place + 1, request)
-        told = gate.rule.fault.apply(request, call, behind, draw)
+        rule, behind = gate.rule, _Behind(self, place + 1, request)
+        told = rule.fault.apply(request, call, behind, draw)
         told = told if isinstance(told, Told) else Told(told)
         if told.response is behind.raw or told.response == behind.raw:
             return told.response
         gate.fired += 1
-        rule, unit = gate.rule, gate.rule.unit(request, call)
         event = FaultEvent(
-            gate.name, rule.fault.family, call.step, request.key, unit, draw.value, rule.intensity,
-            truth=told.truth, lie=told.lie,
+            gate.name, rule.fault.family, call.step, request.key, unit.decode("utf-8", "surrogatepass"), draw.value,
+            rule.intensity, truth=told.truth, lie=told.lie,
         )  # fmt: skip
         self.ledger.add(event, behind.raw, told.response)
         return told.response
 
 
 class _Gate:
-    """One fault in one episode: whether it strikes."""
+    """One fault in one episode: whether it strikes a request of a type that it can."""
 
     def __init__(self, name: str, rule: Rule, seed: int) -> None:
         self.name, self.rule, self.fired, self._met = name, rule, 0, 0
-        self._key = derive(seed, name).to_bytes(8, "big")
-        self._kind = rule.schedule, rule.slot
+        self.kind = rule.schedule, rule.slot
+        self._keyed = blake2b(digest_size=8, key=derive(seed, name).to_bytes(8, "big"))
+        self._choosy = bool(rule.tools or rule.shelves or rule.hosts)
 
-    def draw(self, request: Request, call: Call, units: dict[tuple[str, float], str]) -> Draw | None:
+    def draw(self, request: Request, call: Call, units: dict[tuple[str, float], bytes]) -> Draw | None:
         """The draw of an exchange that is struck; None for another. `units` keeps what the faults' units share."""
         rule = self.rule
-        if not rule.aims_at(request, call):
+        if self._choosy and not rule.aims_at(request, call):
             return None
         self._met += 1
         if self._met <= rule.onset or (rule.at_most is not None and self.fired >= rule.at_most):
             return None
-        unit = units.get(self._kind)
+        unit = units.get(self.kind)
         if unit is None:
-            unit = units[self._kind] = rule.unit(request, call)
-        number = keyed(self._key, unit)
+            unit = units[self.kind] = rule.unit(request, call).encode("utf-8", "surrogatepass")
+        hashed = self._keyed.copy()  # as `keyed` does it, the key taken in but once
+        hashed.update(unit)
+        number = int.from_bytes(hashed.digest(), "big")
         value = as_fraction(number)
         return Draw(number, value, rule.until(call)) if value < rule.intensity else None
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 from murk.envs.errors import UnknownName, UsageError
 from murk.envs.faults import Draw
@@ -14,6 +15,7 @@ from murk.envs.faults.pamphlet import pamphlets
 from murk.envs.faults.restate import Value, restated, value
 from murk.envs.records import Page, World
 from murk.envs.web.scoring import Statistics
+from murk.envs.web.snapshot import Snapshot
 from murk.envs.web.text import words
 from murk.envs.web.urls import path_of
 
@@ -45,6 +47,8 @@ class Misinformation(ContentFault):
     rank: int = 1
     reach: int = 10
 
+    lasting: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise UnknownName("mode", self.mode, MODES)
@@ -61,8 +65,8 @@ class Misinformation(ContentFault):
         claims = claims_of(scene, self.source, self.path)
         struck = [(claim, draw) for claim in claims if (draw := scene.struck(f"claim {claim.id}")) is not None]
         if self.mode == "planted":
-            return _layer(scene, (), self._planted(scene, struck))
-        return _layer(scene, self._alterations(scene, struck), ())
+            return _layer(scene.base, (), self._planted(scene, struck))
+        return _layer(scene.base, self._alterations(scene, struck), ())
 
     def _alterations(self, scene: Scene, struck: Sequence[tuple[Claim, Draw]]) -> list[Alteration]:
         told: dict[str, tuple[Page, list[_Told]]] = {}
@@ -142,11 +146,11 @@ def _marks(false: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([flat, *numbers, *(n.replace(",", "") for n in numbers), *loud]))
 
 
-def _layer(scene: Scene, altered: Sequence[Alteration], planted: Sequence[PlantedPage]) -> Layer | None:
+def _layer(base: Snapshot, altered: Sequence[Alteration], planted: Sequence[PlantedPage]) -> Layer | None:
     if not altered and not planted:
         return None
 
     def layer(inner: World, witness: Witness) -> World:
-        return Overlay(inner, Statistics.of(scene.base), altered, planted, witness)
+        return Overlay(inner, Statistics.of(base), altered, planted, witness)
 
     return layer

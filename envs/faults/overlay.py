@@ -20,9 +20,9 @@ from murk.envs.web.urls import dated, host_of, parse_date, spellings
 ABOUT = 2 / 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Alteration:
-    """A page whose captures are altered.
+    """A page whose captures are altered. What searches need of it is counted once, when it is first searched.
 
     Attributes:
         page: Its newest capture as it truly is.
@@ -38,10 +38,32 @@ class Alteration:
     tier: int = 0
     long: bool = False
 
+    @cached_property
+    def true(self) -> LoosePage:
+        """The newest capture as it truly is."""
+        return LoosePage(self.page)
 
-@dataclass(frozen=True, slots=True)
+    @cached_property
+    def told(self) -> LoosePage:
+        """The newest capture as it is told."""
+        return LoosePage(self.alter(self.page))
+
+    def place(self, query: Query, weights: dict[str, float], mean: float, found: Hit | None) -> Hit | None:
+        """The page as a result, None where it is none; `found` is what it was in the results of the world behind."""
+        score, passage = self.told.score(weights, mean, self.tier)
+        if (query.terms and not score) or not self.told.allows(query):
+            return None
+        true, _ = self.true.score(weights, mean, self.tier)
+        if found is None and score <= true and self.true.allows(query):
+            return None  # it was too far down, and still is
+        if found is not None and true:
+            score = found.score * score // true
+        return self.told.hit(weights, passage, score, self.tier, found.page if found else None)
+
+
+@dataclass(frozen=True)
 class PlantedPage:
-    """A page that the world does not have.
+    """A page that the world does not have. What searches need of it is counted once, when it is first searched.
 
     Attributes:
         page: The page.
@@ -57,49 +79,20 @@ class PlantedPage:
     rank: int
     lie: Lie
 
-
-@dataclass
-class _Altered:
-    """An altered page with what its search needs, counted when it is first searched."""
-
-    source: Alteration
+    @cached_property
+    def text(self) -> LoosePage:
+        """The page as searches see it."""
+        return LoosePage(self.page)
 
     @cached_property
-    def true(self) -> LoosePage:
-        return LoosePage(self.source.page)
-
-    @cached_property
-    def told(self) -> LoosePage:
-        return LoosePage(self.source.alter(self.source.page))
-
-    def place(self, query: Query, weights: dict[str, float], mean: float, found: Hit | None) -> Hit | None:
-        """The page as a result, None where it is none."""
-        tier = self.source.tier
-        score, passage = self.told.score(weights, mean, tier)
-        if (query.terms and not score) or not self.told.allows(query):
-            return None
-        true, _ = self.true.score(weights, mean, tier)
-        if found is None and score <= true and self.true.allows(query):
-            return None  # it was too far down, and still is
-        if found is not None and true:
-            score = found.score * score // true
-        return self.told.hit(weights, passage, score, tier, found.page if found else None)
-
-
-@dataclass
-class _Planted:
-    """A planted page with what its search needs."""
-
-    source: PlantedPage
-
-    def __post_init__(self) -> None:
-        self.text = LoosePage(self.source.page)
-        self.words = frozenset(words(self.source.subject))
+    def words(self) -> frozenset[str]:
+        """The words of its subject."""
+        return frozenset(words(self.subject))
 
     @cached_property
     def stating(self) -> int | None:
         """The passage that tells the lie."""
-        return self.text.stating(self.source.lie.marks)
+        return self.text.stating(self.lie.marks)
 
     def hit(self, weights: dict[str, float], mean: float, score: int | None) -> Hit:
         """The page as a result: the passage that tells the lie where more is asked than the subject, else the best."""
@@ -110,7 +103,7 @@ class _Planted:
 
     def answers(self, query: Query, shelf: str) -> bool:
         """Whether it is a result of a query."""
-        if shelf != "web" or not _on_site(self.source.page.url, query):
+        if shelf != "web" or not _on_site(self.page.url, query):
             return False
         about = len(self.words.intersection(query.terms)) >= ABOUT * len(self.words) if query.terms else query.sites
         return bool(about) and self.text.allows(query)
@@ -136,8 +129,8 @@ class Overlay:
         witness: Witness,
     ) -> None:
         self._inner, self._statistics, self._witness = inner, statistics, witness
-        self._altered = {item.page.url: _Altered(item) for item in altered}
-        self._planted = {item.page.url: _Planted(item) for item in sorted(planted, key=lambda item: item.rank)}
+        self._altered = {item.page.url: item for item in altered}
+        self._planted = {item.page.url: item for item in sorted(planted, key=lambda item: item.rank)}
 
     def answer(self, request: Request, call: Call) -> Response:
         """Answers as the world behind would if its pages were so."""
@@ -150,10 +143,10 @@ class Overlay:
         raw = self._inner.answer(request, call)
         if not isinstance(raw, Page) or raw.url not in self._altered:
             return raw
-        source = self._altered[raw.url].source
-        page = source.alter(raw)
+        item = self._altered[raw.url]
+        page = item.alter(raw)
         if page != raw:
-            told = [Delivered(lie, "page") for lie in source.lies if lie.shown_in(page.title, page.text)]
+            told = [Delivered(lie, "page") for lie in item.lies if lie.shown_in(page.title, page.text)]
             self._witness(request, call, raw, page, told)
         return page
 
@@ -161,12 +154,11 @@ class Overlay:
         if not self._planted:
             return None
         address, _ = dated(request.url)
-        found = next((self._planted[url] for url in spellings(address) if url in self._planted), None)
         try:
             parse_date(request.at or "")
         except ValueError:
             return None  # the world behind says what is wrong with the date
-        return found.source if found else None
+        return next((self._planted[url] for url in spellings(address) if url in self._planted), None)
 
     def _visit(self, request: Open | Links, call: Call, planted: PlantedPage) -> Response:
         page: Page | LinkList = replace(planted.page, cost=OPEN_SECONDS)
@@ -185,7 +177,7 @@ class Overlay:
         hits = self._with_altered(query, request.shelf, raw.hits)
         weights = self._statistics.weights(query) if planted else {}
         for item in planted:
-            at = min(item.source.rank - 1, len(hits))
+            at = min(item.rank - 1, len(hits))
             score = hits[at].score if at < len(hits) else hits[-1].score if hits else None
             hits.insert(at, item.hit(weights, self._statistics.mean, score))
         answer = replace(raw, hits=tuple(hits[: request.k]))
@@ -199,7 +191,7 @@ class Overlay:
         kept = [(place, hit) for place, hit in enumerate(hits) if hit.url not in self._altered]
         weights = self._statistics.weights(query) if self._altered else {}
         for url, item in self._altered.items():
-            if url not in found and not (query.terms and self._may_hold(item.source, query, shelf)):
+            if url not in found and not (query.terms and self._may_hold(item, query, shelf)):
                 continue
             place = found.get(url, len(hits))
             hit = item.place(query, weights, self._statistics.mean, hits[place] if url in found else None)
@@ -217,10 +209,10 @@ class Overlay:
         for rank, hit in enumerate(hits, 1):
             shown = (hit.title, hit.snippet, hit.content)
             if hit.url in self._planted:
-                lie = self._planted[hit.url].source.lie
+                lie = self._planted[hit.url].lie
                 told.append(Delivered(lie, "hit", lie.shown_in(*shown), rank))
             elif hit.url in self._altered:
-                lies = self._altered[hit.url].source.lies
+                lies = self._altered[hit.url].lies
                 told += [Delivered(lie, "hit", True, rank) for lie in lies if lie.shown_in(*shown)]
         return told
 

@@ -68,7 +68,7 @@ def _sources(scene: Scene, claim: Claim, hits: Sequence[Hit]) -> list[Page]:
 
 def _argument(scene: Scene, claim: Claim, draw: Draw, source: Page, number: int) -> str:
     """The text of a page that states the false claim near its beginning."""
-    true, parts = blocks(source.text), blocks(_retold(source.text, claim)) or [""]
+    true, parts = blocks(source.text), blocks(_retold(source.text, claim)) or ("",)
     stated = [i for i, (was, told) in enumerate(zip(true, parts, strict=False)) if was != told]
     needed = draw.pick(stated, "stated") if stated and not claim.texts else 0
     kept = cutting(len(parts), needed, draw)

@@ -96,6 +96,13 @@ def _surroundings(text: str, match: re.Match[str]) -> str:
     return text[above + 1 : text.find("\n", above + 1)] + " " + paragraph
 
 
+def _after(before: str, text: str) -> str:
+    """A pattern for a text that no character of a class precedes. It begins with the text's first character, and so is
+    found several times as fast as one that begins with what must not precede."""
+    first = re.escape(text[0])
+    return rf"{first}(?<!{before}{first}){re.escape(text[1:])}"
+
+
 def _number(true: str, false: str, old: re.Match[str], new: re.Match[str]) -> Value:
     scales = _SCALE.match(true, old.end()), _SCALE.match(false, new.end())
     digits, scaled = old[0].replace(",", ""), scales[0] is not None
@@ -107,8 +114,8 @@ def _number(true: str, false: str, old: re.Match[str], new: re.Match[str]) -> Va
     short = len(digits.replace(".", "").strip("0")) < DISTINCT_DIGITS
     unit = _UNIT.match(true, scales[0].end() if scales[0] else old.end())
     tail += rf"(?=[\s-]+{re.escape(unit[1])})" if short and unit else ""
-    spelled = "|".join(map(re.escape, forms))
-    pattern = re.compile(rf"(?<![\w.,])(?:{spelled}){re.escape(dot + part)}(?![\w]|[.,]\d){tail}")
+    spelled = "|".join(_after(r"[\w.,]", form) for form in forms)
+    pattern = re.compile(rf"(?:{spelled}){re.escape(dot + part)}(?![\w]|[.,]\d){tail}")
     told = new[0] + (f" {scales[1][1]}" if scales[1] and scaled else "")
 
     def swap(match: re.Match[str]) -> str:
@@ -119,9 +126,11 @@ def _number(true: str, false: str, old: re.Match[str], new: re.Match[str]) -> Va
 
 def _date(old: re.Match[str], new: re.Match[str]) -> Value:
     day, month, year = old.groups()
-    parts = [rf"0?{day}\s+{month}", rf"{month}\s+{day}(?:st|nd|rd|th)?"] if day else [month]
+    named = _after(r"\w", month)
+    days = [_after(r"\w", text) + rf"\s+{month}" for text in (f"0{day}", day)] if day else []
+    parts = [*days, rf"{named}\s+{day}(?:st|nd|rd|th)?"] if day else [named]
     after = rf"(?:,?\s+{year})" if year else ""
-    pattern = re.compile(rf"\b(?:{'|'.join(parts)}){after}\b")
+    pattern = re.compile(rf"(?:{'|'.join(parts)}){after}\b")
     new_day, new_month, new_year = new.groups()
 
     def swap(match: re.Match[str]) -> str:
@@ -134,14 +143,13 @@ def _date(old: re.Match[str], new: re.Match[str]) -> Value:
 
 def _name(true: str, false: str) -> Value:
     """A name, also with a parenthesis between its words; of a person, the surname in capitals alone."""
-    parts = true.split()
-    forms = [r"(?:\s+\([^()]{0,60}\))?\s+".join(map(re.escape, parts))]
+    parts, before = true.split(), r"\w" if true[0].isalnum() else r"[\w.]"
+    forms = [r"(?:\s+\([^()]{0,60}\))?\s+".join([_after(before, parts[0]), *map(re.escape, parts[1:])])]
     loud = [part for part in parts if len(part) > 3 and _LOUD.fullmatch(part)]
     surname = next((part for part in reversed(false.split()) if part.isupper()), false.rsplit(maxsplit=1)[-1])
     if len(parts) > 1 and len(loud) == 1:
-        forms.append(re.escape(loud[0]))
-    before, after = (r"(?<!\w)" if true[0].isalnum() else r"(?<![\w.])"), r"(?!\w)"
-    pattern = re.compile(f"{before}(?:{'|'.join(forms)}){after}")
+        forms.append(_after(before, loud[0]))
+    pattern = re.compile(rf"(?:{'|'.join(forms)})(?!\w)")
 
     def swap(match: re.Match[str]) -> str:
         return surname if loud and match[0] == loud[0] and len(parts) > 1 else false

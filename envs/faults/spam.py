@@ -51,51 +51,69 @@ class Spam(ContentFault):
         return layer
 
 
-@dataclass(slots=True)
+@dataclass
 class _Query:
     """What spam for a query is made from."""
 
+    scene: Scene
     text: str
     hits: Sequence[Hit]
+    _pages: dict[str, Page | None] = field(default_factory=dict)
+
+    @cached_property
+    def style(self) -> Style:
+        return Style(self.hits)
+
+    @cached_property
+    def sources(self) -> Sequence[str]:
+        """Pages to cut from: the results but the best, and no gold page."""
+        gold = {str(entry.get("url")) for entry in self.scene.task.more.get("gold") or ()}
+        urls = [hit.url for hit in self.hits]
+        return [url for url in urls[BEST:] if url not in gold] or urls
+
+    @cached_property
+    def topic(self) -> str:
+        """The rarest words, as they were written."""
+        rare = set(list(Statistics.of(self.scene.base).weights(parse_query(self.text)))[:TITLE_WORDS])
+        kept = [part.strip("\"'?!.,;:()") for part in self.text.split() if not rare.isdisjoint(words(part))]
+        return " ".join(kept)[:90].strip()
+
+    def page(self, url: str) -> Page:
+        """A page to cut from."""
+        if url not in self._pages:
+            self._pages[url] = self.scene.page(url)
+        return self._pages[url] or Page("https://invalid/", "", "")
 
 
 @dataclass
 class _SpamPage:
     """A page of spam: where it stands is its name, and all else follows from that."""
 
-    scene: Scene
     query: _Query
     place: str
     draw: Draw
-    models: dict[str, Page] = field(default_factory=dict)
 
     @cached_property
     def site(self) -> str:
-        return Style(self.query.hits).name(self.draw, "site")
+        return self.query.style.name(self.draw, "site")
 
     @cached_property
     def source(self) -> Page:
-        """The page that it is cut from: one of the results but the best, and no gold page."""
-        gold = {str(entry.get("url")) for entry in self.scene.task.more.get("gold") or ()}
-        lesser = [hit for hit in self.query.hits[BEST:] if hit.url not in gold]
-        page = self.scene.page(self.draw.pick(lesser or self.query.hits, "source").url)
-        return page or Page("https://invalid/", "", "")
+        return self.query.page(self.draw.pick(self.query.sources, "source"))
 
     @cached_property
     def topic(self) -> str:
         """The rarest words of the query, in the manner of a title."""
-        rare = list(Statistics.of(self.scene.base).weights(parse_query(self.query.text)))[:TITLE_WORDS]
-        kept = [part.strip("\"'?!.,;:()") for part in self.query.text.split() if set(words(part)) & set(rare)]
-        plain = " ".join(kept)[:90].strip() or self.source.title
+        plain = self.query.topic or self.source.title
         return plain.title() if self.source.title.istitle() else plain[:1].upper() + plain[1:]
 
     @cached_property
     def url(self) -> str:
-        return canonical_url(Style(self.query.hits).url(self.draw, self.topic, self.site))
+        return canonical_url(self.query.style.url(self.draw, self.topic, self.site))
 
     @cached_property
     def page(self) -> Page:
-        style, parts = Style(self.query.hits), blocks(self.source.text) or [""]
+        style, parts = self.query.style, blocks(self.source.text) or ("",)
         places = cutting(len(parts), int(self.draw.uniform("around") * len(parts)), self.draw)
         text = "\n\n".join(parts[place] for place in places)
         date = style.date(self.draw)
@@ -105,11 +123,11 @@ class _SpamPage:
     @cached_property
     def children(self) -> list["_SpamPage"]:
         """The pages that it leads to, made in the same way."""
-        return [_spam_page(self.scene, self.query, f"{self.place}.{i}", self.draw.value) for i in range(SIBLINGS)]
+        return [_spam_page(self.query, f"{self.place}.{i}", self.draw.value) for i in range(SIBLINGS)]
 
     @property
     def links(self) -> LinkList:
-        own = some_links(self.scene.links(self.source.url).links, self.page.text, self.draw)
+        own = some_links(self.query.scene.links(self.source.url).links, self.page.text, self.draw)
         more = [Link(child.url, child.page.title, True) for child in self.children]
         at = int(self.draw.uniform("links") * (len(own) + 1))
         return LinkList(self.url, (*own[:at], *more, *own[at:]), LINKS_SECONDS)
@@ -120,8 +138,8 @@ class _SpamPage:
         return Lie(f"place {self.place} {self.query.text}", self.draw.value, {"source": self.source.url}, told)
 
 
-def _spam_page(scene: Scene, query: _Query, place: str, value: float) -> _SpamPage:
-    return _SpamPage(scene, query, place, Draw(derive(scene.seed, "page", query.text, place), value))
+def _spam_page(query: _Query, place: str, value: float) -> _SpamPage:
+    return _SpamPage(query, place, Draw(derive(query.scene.seed, "page", query.text, place), value))
 
 
 class _Flooded:
@@ -158,13 +176,13 @@ class _Flooded:
         struck = {place: d for place in range(request.k) if (d := self._struck(text, place)) is not None}
         if not struck:
             return raw
-        query = _Query(text, self._scene.search(request.query, SOURCES))
+        query = _Query(self._scene, text, self._scene.search(request.query, SOURCES))
         if not query.hits:
             return raw
         hits, told = list(raw.hits), []
         weights = Statistics.of(self._scene.base).weights(asked)
         for place, draw in struck.items():
-            page = _spam_page(self._scene, query, str(place), draw.value)
+            page = _spam_page(query, str(place), draw.value)
             at = min(place, len(hits))
             score = hits[at].score if at < len(hits) else hits[-1].score if hits else 1
             loose = LoosePage(replace(page.page, text=page.page.text[:SHOWN]))

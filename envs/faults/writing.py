@@ -7,6 +7,7 @@ has the form of a neighbour's on a host that is made up of syllables, a date is 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
 from murk.envs.faults import Draw
@@ -75,17 +76,20 @@ def topic(source: Page, draw: Draw, matter: str = "") -> str:
     return f"{matter} of {head}" if draw.uniform("order") < 0.5 else f"{head}: {matter}"
 
 
-def blocks(text: str) -> list[str]:
+@lru_cache(maxsize=64)
+def blocks(text: str) -> tuple[str, ...]:
     """The parts of a text that can stand alone: sections with their headings, where there are none, paragraphs."""
     parts: list[list[str]] = []
+    headed = open_ = False  # whether the last part begins with a heading, and ends with one
     for paragraph in text.split("\n\n"):
         begins = paragraph.startswith("#")
-        inside = parts and (parts[-1][-1].startswith("#") or (parts[-1][0].startswith("#") and not begins))
-        if inside:
+        if open_ or (headed and not begins):
             parts[-1].append(paragraph)
-        elif paragraph.strip():
+            open_ = begins
+        elif begins or paragraph.strip():
             parts.append([paragraph])
-    return ["\n\n".join(part) for part in parts]
+            headed = open_ = begins
+    return tuple(["\n\n".join(part) for part in parts])
 
 
 def cutting(count: int, needed: int, draw: Draw) -> list[int]:

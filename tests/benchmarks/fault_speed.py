@@ -1,8 +1,15 @@
-"""Steps of the environment over a world behind 0, 1 and 5 faults: idle, striking now and then, striking always."""
+"""Steps of the environment over a world behind 0, 1 and 5 faults: idle, striking now and then, striking always.
+
+With a snapshot and tasks that have claims: what content faults add to a reset, the same reset again, and searches.
+
+    .venv-bench/bin/python tests/benchmarks/fault_speed.py [SNAPSHOT TASKS.jsonl]
+"""
 
 import json
+import sys
 import warnings
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -16,9 +23,12 @@ from murk.envs.faults.paywall import Paywall
 from murk.envs.faults.reordered import Reordered
 from murk.envs.faults.server_error import ServerError
 from murk.envs.faults.slow import Slow
+from murk.envs.faults.storm import Storm
 from murk.envs.faults.timeout import Timeout
 from murk.envs.faults.truncated import Truncated
-from murk.envs.records import World
+from murk.envs.records import Call, Search, World
+from murk.envs.seeds import uniform
+from murk.envs.tasks import Task, read_tasks
 from murk.envs.web.snapshot import Snapshot
 
 STEPS, EPISODE, ROUNDS, STRIDE = 450, 50, 5, 1_733
@@ -47,6 +57,15 @@ SETS: Mapping[str, tuple[Mapping[str, Rule], float]] = {
     "5 active, 0.2 each": (MIXED, 0.2),
     "5 that change every answer they can": (CHANGING, 1.0),
 }
+CONTENT: Mapping[str, Mapping[str, Any]] = {
+    "none": {},
+    "spam, 0.4": {"intensity": 0.4, "faults": {"spam": {}}},
+    "spam, 1": {"faults": {"spam": {}}},
+    "altered": {"faults": {"misinformation": {}}},
+    "planted": {"faults": {"misinformation": {"mode": "planted"}}},
+    "injection, 0.2": {"intensity": 0.2, "faults": {"injection": {}}},
+}
+TASKS_USED = 60
 TARGETS = {"5 idle": 10.0, "5 active, 0.2 together": 50.0, "5 active, 0.2 each": 50.0}
 
 
@@ -70,6 +89,10 @@ class Episodes:
 def main() -> None:
     """Prints the tables."""
     warnings.filterwarnings("ignore", module="gymnasium")
+    if len(sys.argv) > 2:
+        tasks = [task for task in read_tasks(sys.argv[2]).values() if task.more.get("claims")]
+        content(Snapshot.open(sys.argv[1]), sorted(tasks, key=lambda task: uniform(0, task.id))[: TASKS_USED + 1])
+        return
     snapshot = Snapshot.open(snapshot_folder())
     urls = page_urls(snapshot)
     print(
@@ -88,6 +111,30 @@ def main() -> None:
             [f"{name}, % of an opening and a search", f"{most:g}", f"{added:.1f}", "yes" if added < most else "no"]
         )
     table("Targets", ["", "under", "measured", "met"], rows)
+
+
+def content(snapshot: Snapshot, tasks: list[Task]) -> None:
+    """Prints what content faults cost: the median over tasks, each asked once by each fault in turn."""
+    storms = {name: Storm.of(settings) for name, settings in CONTENT.items()}
+    times: dict[str, list[list[float]]] = {name: [] for name in storms}
+    for storm in storms.values():
+        storm.around(snapshot, snapshot, 0, tasks[0], 0).answer(Search(tasks[0].question), Call())
+    for task in tasks[1:]:
+        claim = task.more["claims"][0]
+        queries = [task.question, f"{claim['subject']} {claim['relation']} value", f"more about {claim['subject']}"]
+        for name, storm in storms.items():
+            marks = [perf_counter()]
+            world = storm.around(snapshot, snapshot, 1, task, 0)
+            marks.append(perf_counter())
+            storm.around(snapshot, snapshot, 1, task, 1)
+            marks.append(perf_counter())
+            for query in queries:
+                world.answer(Search(query), Call())
+                marks.append(perf_counter())
+            times[name].append(np.diff(marks).tolist())
+    rows = [[name, *(f"{1e3 * t:.2f}" for t in np.median(row, axis=0).tolist())] for name, row in times.items()]
+    head = ["", "reset", "the same again", "first search", "second", "third"]
+    table(f"Content faults, {len(tasks) - 1} tasks; milliseconds, medians", head, rows)
 
 
 def _measure(verb: str, turns: list[str], snapshot: Snapshot) -> dict[str, float]:

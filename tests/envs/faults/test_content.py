@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from murk.envs.desk import Cached
 from murk.envs.errors import UsageError
 from murk.envs.faults.canaries import obeyed, reported
-from murk.envs.faults.content import ContentFault, content_world
+from murk.envs.faults.content import KEPT, ContentFault, Layer, Scene, content_world
 from murk.envs.faults.faulty import Ledger
 from murk.envs.faults.injection import GOALS, Injection
 from murk.envs.faults.misinformation import Misinformation
@@ -26,9 +26,9 @@ from murk.envs.records import Call, Completed, Hits, LinkList, Links, Open, Page
 from murk.envs.tasks import Task
 from murk.envs.web.build import Options, build
 from murk.envs.web.query import parse_query
-from murk.envs.web.scoring import LoosePage, Statistics
+from murk.envs.web.scoring import LoosePage, Statistics, spans_of
 from murk.envs.web.snapshot import Snapshot
-from murk.envs.web.text import words
+from murk.envs.web.text import passages, words
 
 NAMES = ("Skerry", "Tarn", "Gannet", "Wrack", "Holm", "Pell", "Brae", "Fulmar", "Ness", "Quoy", "Stack", "Voe")
 GOLD = "https://atlas.example/lights/skerry/"
@@ -128,6 +128,46 @@ def test_a_loose_page_is_scored_and_shown_as_the_snapshot_does(lights: Snapshot,
         page = LoosePage(lights.page(hit.url))
         score, passage = page.score(known, statistics.mean, hit.tier)
         assert page.hit(known, passage, score, hit.tier, hit.page) == hit
+
+
+_PIECES = ("a", "bc.", "\u3002", " ", "  ", "\n", "\n\n", " \n \n", "d! ", " e", "\u00a0", "f" * 300, "g" * 5_000)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(_PIECES), st.integers(1, 120)), max_size=12))
+def test_passages_are_cut_as_the_index_cuts_them(pieces: list[tuple[str, int]]) -> None:
+    text = "".join(f"{piece} " * (times if len(piece) < 9 else 1) + piece * (times % 3) for piece, times in pieces)
+    assert spans_of(text.encode()) == passages(text.encode())
+
+
+def test_a_plan_is_used_again_only_where_nothing_differs(lights: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned: list[Scene] = []
+    plan = Misinformation.plan
+
+    def counted(self: Misinformation, scene: Scene) -> Layer | None:
+        planned.append(scene)
+        return plan(self, scene)
+
+    monkeypatch.setattr(Misinformation, "plan", counted)
+
+    def told(seed: int = 901, task: Task = TASK, intensity: float = 1.0, mode: str = "altered") -> list[Response]:
+        world, _ = _world(lights, Misinformation(mode=mode), intensity, seed, task)
+        return [world.answer(Search(query, 10), Call()) for query in QUERIES] + [world.answer(Open(GOLD), Call())]
+
+    claim = TASK.more["claims"][0] | {"false": "777 entries"}
+    other = replace(TASK, more={**TASK.more, "claims": [claim]})
+    first = told()
+    assert told() == first
+    assert len(planned) == 1
+    assert told(task=other) != first
+    assert told(mode="planted") != first
+    told(seed=902)
+    told(intensity=0.5)
+    assert len(planned) == 5
+    for number in range(KEPT):
+        told(seed=910 + number)
+    assert told() == first
+    assert len(planned) == 5 + KEPT + 1
 
 
 def test_an_altered_claim_is_altered_wherever_it_stands(lights: Snapshot) -> None:
