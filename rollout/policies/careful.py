@@ -1,7 +1,7 @@
 """`careful`: plans, retries, compares sources by host and date, checks what it found, and says what it could not."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from murk.rollout.policies import Start
@@ -12,8 +12,11 @@ from murk.rollout.policies.patience import PatientAsker
 from murk.rollout.policies.questions import Question, understand
 from murk.rollout.policies.research import LABELLED, Statement, Thing
 from murk.rollout.policies.results import Found, Opened
-from murk.rollout.policies.script import Ask, Script, ScriptedAgent
+from murk.rollout.policies.script import Ask, Script, ScriptedAgent, Tools
 from murk.rollout.policies.values import same
+
+FITTING = 0.3
+"""Score from which a statement of the right time is preferred to one of another time that is labelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +30,29 @@ class Careful:
     """
 
     sources: int = 4
-    tries: int = 4
+    tries: int = 8
     plan: bool = True
 
     def begin(self, start: Start) -> ScriptedAgent:
         """Begins an episode."""
-        return ScriptedAgent(start, self._research)
+        arguments = Tools(start.tools).arguments
+        return ScriptedAgent(start, lambda message: self._research(message, arguments))
 
-    def _research(self, message: str) -> Script:
+    def _research(self, message: str, arguments: Mapping[str, Sequence[str]]) -> Script:
         question = understand(message)
         if self.plan:
             tasks = {"find": "find pages on " + (", ".join(question.entities) or "the question")}
             tasks |= {"compare": "compare what they say, by host and date", "report": "report with citations"}
             updates = {name: {"task": task[:300]} for name, task in tasks.items()}
             yield Ask("Make a plan.", [("todo", {"updates": updates})])
-        return (yield from _CarefulResearch(question, PatientAsker(tries=self.tries), self.sources).report())
+        asker = PatientAsker(tries=self.tries, arguments=arguments)
+        return (yield from _CarefulResearch(question, asker, self.sources).report())
 
 
 class _CarefulResearch(Detective):
     def __init__(self, question: Question, asker: PatientAsker, sources: int) -> None:
         super().__init__(question, asker, sources)
+        self.patient = asker
         self.trusted: set[str] = set()
         self.newest = ""
 
@@ -58,7 +64,23 @@ class _CarefulResearch(Detective):
         if queries:
             hits = yield from self.asker.search(queries, 6, "authority", "Ask the shelf of authorities.")
             self.trusted |= {Opened(hit.url).host for hit in hits}
-        return (yield from super().pages_about(things, words, all_of_them))
+        about = yield from super().pages_about(things, words, all_of_them)
+        return {name: [*self.newer(pages), *pages] for name, pages in about.items()}
+
+    def newer(self, pages: Sequence[Opened]) -> list[Opened]:
+        """What searches showed of later captures than came."""
+        shown = [self.patient.excerpt(page.url) for page in pages if not self.question.at]
+        by_url = {excerpt.url: excerpt for excerpt in shown if excerpt is not None}
+        return [by_url[page.url] for page in pages if page.url in by_url and by_url[page.url].date > page.date > ""]
+
+    def pages_for_report(self, things: Sequence[Thing]) -> Steps[dict[str, list[Opened]]]:
+        """The same; where pages cannot be had whole, each facet is searched for, so that excerpts hold it."""
+        about = yield from super().pages_for_report(things)
+        if self.patient.partial and things:
+            queries = [f"{things[0].name} {facet}" for facet in self.parts.facets]
+            yield from self.asker.search(queries, 4, thought="Pages are missing; search for each facet.")
+            about = yield from super().pages_for_report(things)
+        return about
 
     def titled(self, name: str, hits: Sequence[Found]) -> list[str]:
         """Hits about a name, authorities first, and at most two of a host, so that several hosts are heard."""
@@ -74,15 +96,15 @@ class _CarefulResearch(Detective):
 
     def choose(self, statements: Sequence[Statement]) -> tuple[Statement | None, list[str]]:
         """The statement with the best standing; a remark where another source says something else."""
-        about = [said for said in statements if said.score > 0]
+        about = [said for said in statements if said.doubt < 1 and said.score > FITTING]
+        about = about or [said for said in statements if said.score >= LABELLED] or list(statements)
         self.newest = max([self.newest, *(said.page.date for said in about)])
-        about = [said for said in about if said.doubt < 1] or about
         labelled = [said for said in about if said.score >= LABELLED] or about
         if not labelled:
             return None, []
-        ranked = sorted(enumerate(labelled), key=lambda entry: (-self.standing(entry[1], labelled), entry[0]))
-        best = ranked[0][1]
-        others = [said for _, said in ranked[1:] if said.score >= LABELLED and not same(said.value, best.value)]
+        ranked = sorted(labelled, key=lambda said: -self.standing(said, labelled))
+        best = ranked[0]
+        others = [said for said in ranked[1:] if said.score >= LABELLED and not same(said.value, best.value)]
         hosts = dict.fromkeys(said.page.host for said in others if said.page.host != best.page.host)
         remarks = [f"{host} disagrees, and I did not rely on it." for host in list(hosts)[:2]]
         return best, remarks

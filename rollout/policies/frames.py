@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 
 from murk.envs.dialects import react
 from murk.envs.dialects.tags import Tags
@@ -10,7 +11,7 @@ _TAGS = {
     "step": Tags("toolcall", "think", "answer", "tool_response"),
     "hermes": Tags("tool_call", "think", "tool_response"),
 }
-_RESPONSE = re.compile(r"<tool_response>\n?(.*?)\n?</tool_response>", re.DOTALL)
+_OPEN, _CLOSE = "<tool_response>", "</tool_response>"
 _OBSERVATION = re.compile(r"(?:\A|(?<=\n))(Observation|Notice): ")
 
 
@@ -27,7 +28,15 @@ def read_results(text: str, dialect: str) -> list[str]:
         framed = zip(parts[::2], parts[1::2], strict=True)
         return [react.unquote(body.removesuffix("\n")) for label, body in framed if label == "Observation"]
     tags = _TAGS.get(dialect, _TAGS["step"])
-    return [tags.unquote(body) for body in _RESPONSE.findall(text)]
+    return [tags.unquote(body) for body in _framed(text)]
+
+
+def _framed(text: str) -> Iterator[str]:
+    """What stands between the tags; found by plain search, which is many times faster than a pattern."""
+    start = text.find(_OPEN)
+    while start >= 0 and (end := text.find(_CLOSE, start)) >= 0:
+        yield text[start + len(_OPEN) : end].removeprefix("\n").removesuffix("\n")
+        start = text.find(_OPEN, end)
 
 
 def _messages(text: str) -> list[str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from murk.rollout.policies.asking import Steps
-from murk.rollout.policies.language import in_words, key, names, numbers, stems
+from murk.rollout.policies.language import WEAK, in_words, key, names, numbers, stems
 from murk.rollout.policies.pages import best, lines, unfolded
 from murk.rollout.policies.questions import entities_of, understand, wanted_of
 from murk.rollout.policies.reports import cited, phrase
@@ -22,8 +22,14 @@ class Detective(Research):
     def report(self) -> Steps[str]:
         """The report, by the kind of question."""
         if self.question.kind != "claim" and (riddle := riddle_in(self.question.text)):
+            several = riddle.noun.endswith("s") and (self.question.direction != 0 or self.question.kind == "count")
+            members = (yield from self.members(riddle)) if several else []
+            if len(members) > 1:
+                rest = f"{self.question.text[: riddle.start]} {self.question.text[riddle.end :]}"
+                return (yield from self.compare(members[:MAX_MEMBERS], wanted_of(rest, entities_of(rest))))
             yield from self.solve(riddle)
-        if self.question.kind in ("fact", "count") and (role := role_in(self.question.text, self.question.entities)):
+        role = role_in(self.question.text, self.question.entities) if self.question.kind in ("fact", "count") else None
+        if role and stems(self.question.text.replace(role[0], " ")) - WEAK:  # else the part itself is asked for
             yield from self.follow(*role)
         question = self.question
         if question.kind == "claim":
@@ -36,6 +42,8 @@ class Detective(Research):
         things = [Thing(name) for name in question.entities]
         if self.parts.inner:
             things = yield from self.things_meant()
+            if not things and self.asker.troubles:
+                return self.nothing()
         elif question.kind != "choice" and several:
             listed = yield from self.listed(things)
             things, several = listed or things, bool(listed)
@@ -70,6 +78,19 @@ class Detective(Research):
         if self.parts.inner_direction and sized:
             common = [max(sized, key=lambda item: self.parts.inner_direction * (item[2] or 0.0))]
         return [Thing(name, url) for name, url, _ in common]
+
+    def members(self, riddle: Riddle) -> Steps[list[Thing]]:
+        """Things whose own pages say what a question says of them."""
+        wanted = wanted_of(riddle.relation, ())
+        hits = yield from self.asker.search(
+            [f'"{riddle.value}" {riddle.relation}', f"{riddle.value} {riddle.noun}"], 25
+        )
+        told = {hit.url: tells(unfolded(hit.snippet), wanted, riddle.value)[0] for hit in hits}
+        likely = sorted((url for url in told if told[url]), key=lambda url: -told[url])
+        pages = yield from self.asker.open(likely[:12], self.question.at)
+        telling = [page for page in pages if tells(page.text, wanted, riddle.value)[0] > 1]
+        found = [page.name for page in telling if len(names(page.name)) == 1 and names(page.name)[0] == page.name]
+        return [Thing(name) for name in dict.fromkeys(found) if key(name) != key(riddle.value)]
 
     def solve(self, riddle: Riddle) -> Steps[None]:
         """Puts the name of a thing in the place of what the question says of it."""
@@ -142,7 +163,7 @@ class Detective(Research):
         missing = []
         for thing in things:
             chosen, _ = self.choose(self.statements(about.get(thing.name, []), wanted, thing.name, self.parts.outer))
-            number = number_of(chosen.line) if chosen and chosen.score >= LABELLED - 0.3 else None
+            number = number_of(chosen.line) if chosen and chosen.score >= LABELLED - 0.45 else None
             if chosen is None or number is None:
                 missing.append(thing.name)
             else:

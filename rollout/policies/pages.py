@@ -174,7 +174,7 @@ def fit(line: Line, wanted: frozenset[str], about: frozenset[str]) -> float:
         said = max(said, _likeness(heading, wanted) * (0.5 if _PROSE.search(line.text) else 1.0))
     if _ASIDE.match(line.label) or _ASIDE.match(line.text):
         said *= 0.4
-    cover = len(wanted & (text | label)) / len(wanted) + 0.8 * len(wanted & heading - text - label) / len(wanted)
+    cover = (_weight(wanted & (text | label)) + 0.8 * _weight(wanted & heading - text - label)) / _weight(wanted)
     named = len(about & (text | label)) / len(about) if about else 0.0
     return 2.0 * said * (said > 0.5) + cover * (0.6 + 0.4 * named) - 0.02 * (len(line.text) > 400)
 

@@ -30,7 +30,7 @@ _TIME_WORDS = frozenset(MONTHS) | word_set("edition editions version capture sna
 _ASKING = (MOST | LEAST) - {"highest", "lowest", "oldest", "longest", "largest", "first", "last"} | {"called"}
 LEADS = word_set(
     "what which who whom whose when where why how is are was were do does did can could has have had will would should "
-    "in on at as of the a an for from by with and or if between among compare name give list write find tell state "
+    "in on at as of to the a an for from by with and or if between among compare name give list write find tell state "
     "using according report describe check it both these those this that go going begin use cover prepare answer all "
     "each every i my you your please argue many much most newest note qué cuál quién cuándo dónde cuánto "
     "cuántos en"

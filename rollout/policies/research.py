@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from murk.rollout.policies.asking import Asker, Steps
-from murk.rollout.policies.language import in_words, key, stems, years
+from murk.rollout.policies.language import in_words, key, names, stems, years
 from murk.rollout.policies.pages import Line, Match, best
 from murk.rollout.policies.questions import Question, wanted_of
 from murk.rollout.policies.reports import cited, phrase, shorten
@@ -98,13 +98,15 @@ class Research:
         found = []
         for page in pages:
             off = 0.0 if key(page.name) == key(about) else 0.3
-            said = [self.statement(page, match, sort, off) for match in best(page.text, wanted, stems(about), 5)]
+            said = [self.statement(page, match, sort, off, about) for match in best(page.text, wanted, stems(about), 5)]
             found += sorted(said, key=lambda one: (one.doubt - one.score, -_year(one.line)))[:1]
         return found
 
-    def statement(self, page: Opened, match: Match, sort: str, off: float) -> Statement:
+    def statement(self, page: Opened, match: Match, sort: str, off: float, about: str = "") -> Statement:
         """What a line says, if a value of some sort is looked for."""
         value = value_of(match.line, sort)
+        if sort in ("name", "person") and not (match.line.label or names_another(match.line, about)):
+            off += 1.0
         if (sort == "number" and not measure(value)) or (sort == "date" and not _DIGIT.search(value)):
             off += 2.0
         return Statement(page, match.line, value, match.score - off, self.anachronism(page, match.line))
@@ -170,10 +172,14 @@ class Research:
         also = [cited(f"I also read about {other.name}", other) for other in pages[:2] if other is not page]
         return " ".join([f"{'Yes' if verdict else 'No'}.", cited(shorten(line.words), page), *also])
 
+    def pages_for_report(self, things: Sequence[Thing]) -> Steps[dict[str, list[Opened]]]:
+        """Pages for a report on something."""
+        return (yield from self.pages_about(things, " ".join(sorted(self.question.wanted))))
+
     def overview(self) -> Steps[str]:
         """A report with one sentence for each facet that is asked for."""
         things = [Thing(name) for name in self.question.entities[:4]]
-        about = yield from self.pages_about(things[:1], " ".join(sorted(self.question.wanted)))
+        about = yield from self.pages_for_report(things[:1])
         sentences, used = [], []
         for facet in self.parts.facets:
             wanted = wanted_of(facet, self.question.entities)
@@ -188,6 +194,12 @@ class Research:
         if not sentences:
             return self.nothing()
         return " ".join([*dict.fromkeys(sentences), *captured(used), *self.asker.troubles[:3]])
+
+
+def names_another(line: Line, about: str) -> bool:
+    """Whether a sentence names something else than what it is about, by a link or a capital within it."""
+    others = [text for text, _ in line.links] + names(line.text[1:])
+    return any(not stems(other) & stems(about) for other in others)
 
 
 def captured(pages: Sequence[Opened]) -> list[str]:

@@ -7,7 +7,7 @@ whose answer was cut off.
 import json
 import re
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 _KEY = re.compile(r"web_[0-9a-f]{8}")
@@ -17,7 +17,7 @@ _ERROR = re.compile(r"^\[(\S{1,2000}?)\] (error -1: .*)$", re.MULTILINE)
 _CUT = re.compile(r"\n?\[cut at \d+ of \d+ characters; the whole text is the file ([^\]\n]+)\]\s*\Z")
 _AFTER = re.compile(r"retry.after:?\s+(\d+(?:\.\d+)?)", re.IGNORECASE)
 _OBJECT = re.compile(r"\{[^{}]*\}")
-_UNKNOWN = re.compile(r"unknown argument '([^']+)'\..*Known: ([^.]*)\.")
+_UNKNOWN = re.compile(r"\bunknown argument\b.*Known: ([^.]*)\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +70,27 @@ def host(url: str) -> str:
         return ""
 
 
-def read_hits(text: str, loose: bool = False) -> list[list[Found]]:
+class Block(NamedTuple):
+    """What one query got: its hits, and what went wrong."""
+
+    hits: list[Found]
+    error: str = ""
+
+
+def read_hits(text: str, loose: bool = False) -> list[Block]:
     """Hits by query, in the order of the result."""
     try:
         blocks = json.loads(text)
     except (ValueError, RecursionError):
         rows = [_parsed(piece) for piece in _OBJECT.findall(text)] if loose else []
-        return [[found for row in rows if (found := _by_shape(row))]]
+        hits = [found for row in rows if (found := _by_shape(row))]
+        return [Block(hits, "" if hits else text[:2_000])]
     if not isinstance(blocks, list):
         blocks = [blocks]
-    return [_block(block, loose) for block in blocks if isinstance(block, dict)]
+    return [Block(_hits(block, loose), str(block.get("error") or "")) for block in blocks if isinstance(block, dict)]
 
 
-def _block(block: dict[str, Any], loose: bool) -> list[Found]:
+def _hits(block: dict[str, Any], loose: bool) -> list[Found]:
     rows = block.get("results")
     if loose and not isinstance(rows, list):
         rows = next((value for value in block.values() if isinstance(value, list)), [])
@@ -163,10 +171,10 @@ def retry_after(text: str) -> float | None:
     return max(waits) if waits else None
 
 
-def renamed_argument(text: str) -> tuple[str, list[str]] | None:
-    """An argument that a tool no longer knows, and those that it knows, if that is what a result says."""
+def known_arguments(text: str) -> list[str] | None:
+    """Arguments that a tool knows, if a result says that it does not know another."""
     match = _UNKNOWN.search(text[:2_000])
-    return (match[1], [name.strip() for name in match[2].split(",")]) if match else None
+    return [name.strip() for name in match[1].split(",")] if match else None
 
 
 def read_links(text: str) -> list[tuple[str, str]]:

@@ -48,17 +48,21 @@ class Tools:
     Attributes:
         names: Name of the tool for each of the roles `web`, `links`, `find`, `file`, `todo`, `wait`; a tool is known
             by its arguments, whatever it is called.
+        arguments: Names of the tool's arguments for each role, in the order of its schema.
     """
 
     def __init__(self, schemas: Sequence[Mapping[str, Any]]) -> None:
         self.names: dict[str, str] = {}
+        self.arguments: dict[str, list[str]] = {}
         for schema in schemas:
             function = schema.get("function", schema)
-            known = set(function.get("parameters", {}).get("properties", {}))
+            properties = function.get("parameters", {}).get("properties", {})
+            known = set(properties)
             for role, sign in _SIGNS.items():
                 exact = known <= {"url", "at"} if role == "links" else True
                 if sign <= known and exact and role not in self.names and not (role == "file" and "command" in known):
                     self.names[role] = str(function.get("name", ""))
+                    self.arguments[role] = list(properties)
 
 
 @dataclass(slots=True)
@@ -79,6 +83,13 @@ class Purse:
         seconds = SECONDS_PER_CALL + 0.02 * REPORT_TOKENS + float(arguments.get("seconds", 0.0))
         need = {"calls": made + 1, "tokens": tokens, "seconds": seconds}
         return all(self.left.get(name, amount) >= amount for name, amount in need.items())
+
+    def read(self, text: str, seconds_per_token: float = 0.0) -> None:
+        """Pays for the tokens of a text; they are counted only where there is a limit, because that takes long."""
+        if self.left:
+            tokens = count_tokens(text)
+            self.pay("tokens", tokens)
+            self.pay("seconds", seconds_per_token * tokens)
 
     def pay(self, name: str, amount: float) -> None:
         """Takes from what is left."""
@@ -109,8 +120,7 @@ class ScriptedAgent:
         text = str(conversation[-1].get("content") or "") if conversation else ""
         turn = self._next(text)
         written = render_turn(turn, self._dialect)
-        self._purse.pay("tokens", count_tokens(written))
-        self._purse.pay("seconds", 0.02 * count_tokens(written))
+        self._purse.read(written, seconds_per_token=0.02)
         return Completion(written)
 
     def _next(self, text: str) -> Turn:
@@ -120,7 +130,7 @@ class ScriptedAgent:
                 self._script = self._begin(text)
                 ask = next(self._script)
             else:
-                self._purse.pay("tokens", count_tokens(text))
+                self._purse.read(text)
                 results = [""] * self._asked
                 for place, result in zip(self._waiting, read_results(text, self._dialect), strict=False):
                     results[place] = result

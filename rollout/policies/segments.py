@@ -29,6 +29,8 @@ _VERSION = re.compile(
     r"|\b(?:edition|version|capture|snapshot|issue)\b[^.?]{0,30}\b(?:first|last)\b",
     re.IGNORECASE,
 )
+_ROLE = r"\b(?:in|at|by|of|does|did|has|(?!is\b|was\b|as\b|has\b)[a-z]{3,}s)\s+"
+_PREDICATE = r"(?=\s+(?!(?:in|at|by|as|on|for|to|of|and|or|according|during|since)\b)[a-z])"
 _FACETS = re.compile(r";|,\s*(?:and\s+)?|\s+and\s+|\n+|、|以及")
 
 
@@ -110,9 +112,8 @@ def role_in(text: str, entities: tuple[str, ...]) -> tuple[str, str, str] | None
     ('the headquarters of Ost Rail', 'headquarters', 'Ost Rail')
     """
     for name in entities:
-        found = re.search(
-            rf"\b(?:in|at|by|of|does|did|has)\s+(the\s+(\w+(?:\s+\w+){{0,3}}?)\s+of\s+{re.escape(name)})", text
-        )
+        part = rf"(the\s+(\w+(?:\s+\w+){{0,3}}?)\s+of\s+{re.escape(name)})"
+        found = re.search(rf"{_ROLE}{part}", text) or re.search(rf"\b(?:is|was)\s+{part}{_PREDICATE}", text)
         if found:
             return found[1], found[2], name
     return None

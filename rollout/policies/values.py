@@ -14,14 +14,18 @@ _DATE = re.compile(
 _UNIT = re.compile(r"\s?(%|°[CF]?|(?!since|from|to\b|in\b|and\b|as\b)[^\W\d_]{1,12}(?:[ /][^\W\d_]{1,10}){0,2})")
 _YEAR_ONLY = re.compile(r"(?:1[0-9]|20)\d{2}")
 _WHEN = re.compile(
-    r"^\W*(?:when|since when)\b|\b(?:date|day of the year|what year|which year|which day)\b|cuándo|fecha|何时|日期",
+    r"^\W*(?:when|since when)\b|\b(?:date|day of the year|year of|what year|which year|which day)\b|cuándo|fecha|"
+    r"何时|日期",
     re.IGNORECASE,
 )
 _NUMERIC = re.compile(
     r"\bhow (?:many|much|large|big|long|high|tall|old|far|deep|wide|heavy|fast)\b|cuánt|多少|几", re.IGNORECASE
 )
 _PERSON = re.compile(r"\b(?:who|whom|quién)\b|谁", re.IGNORECASE)
-_CALLED = re.compile(r"\b(?:called|named|name of|which (?:place|city|town|person|company|mountain))\b", re.IGNORECASE)
+_CALLED = re.compile(
+    r"^\W*where\b|\b(?:called|named|name of|place of|which (?:place|city|town|person|company|firm|mountain))\b",
+    re.IGNORECASE,
+)
 _MEASURED = re.compile(r"\s+\(|(?<=[^\W\d_])\s+-?\d[\d,.]*(?:\s?[^\W\d_]{1,3})?$|\s+\d[\d,]*\s?(?:m|ft|km)\b")
 _AFTER = re.compile(r"\s*(?:;|\bnote\b|--| - (?=note)|\(since\b|\[)", re.IGNORECASE)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +228,101 @@ def test_careful_waits_and_asks_again_where_react_gives_up(lands: Snapshot) -> N
     env = DeepResearchEnv(dead, tasks(), reward=None)
     play(env, Careful(), "single")
     assert "I could not read" in (env.answer or "")
+
+
+def behind(world: World, faults: Mapping[str, Any], **more: Any) -> DeepResearchEnv:
+    """The lands behind faults that always strike."""
+    storm = {"intensity": 1.0, "faults": faults}
+    return DeepResearchEnv(world, tasks(), faults=storm, reward=None, **more)
+
+
+def answers(env: DeepResearchEnv, policy: Policy, task: str = "single") -> str:
+    play(env, policy, task)
+    return env.answer or ""
+
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "arguments have other names": {"renamed_arguments": {"first": 0, "last": 0, "share": 1.0}},
+    "fields have other names": {"renamed_fields": {"first": 0, "last": 0, "share": 1.0}},
+    "searches are refused at first": {"rate_limit": {"at_most": 2, "schedule": "transient"}},
+    "the first pages are others": {"swapped_page": {"at_most": 1}},
+    "the first pages are cut": {"truncated": {"at_most": 1, "keep": 0.1}},
+    "the first pages are garbled": {"garbled": {"at_most": 1}},
+    "the first searches are empty": {"swallowed": {"at_most": 4}},
+    "pages are sold": {"paywall": {"words": 5}},
+    "hosts refuse": {"blocked_host": {}},
+    "the authorities are gone": {"authority_gone": {}},
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_careful_gets_through(name: str, lands: Snapshot) -> None:
+    env = behind(lands, FAULTS[name])
+    assert "1,234,567" in answers(env, Careful())
+    assert env.faulty.ledger.events
+    if name in ("pages are sold", "hosts refuse"):
+        assert "I could not read more than parts of atlas.gov" in (env.answer or "")
+
+
+@pytest.mark.parametrize("name", ["arguments have other names", "searches are refused at first", "hosts refuse"])
+def test_react_does_not(name: str, lands: Snapshot) -> None:
+    assert "1,234,567" not in answers(behind(lands, FAULTS[name]), React())
+
+
+def test_retry_after_is_waited_out(lands: Snapshot) -> None:
+    env = behind(lands, {"rate_limit": {"schedule": "window", "slot": 40, "at_most": 2}})
+    play(env, Careful(), "single")
+    assert "1,234,567" in (env.answer or "")
+    assert 40 <= env.desk.spent.seconds < 90
+
+
+def test_an_older_capture_is_noticed_and_what_searches_show_of_the_newest_preferred(lands: Snapshot) -> None:
+    rows = [{"id": "now", "question": "What is the population of Nordmark?"}]
+    storm = {"intensity": 1.0, "faults": {"stale_capture": {}}}
+    env = DeepResearchEnv(lands, rows, faults=storm, reward=None)
+    assert "700,000" in answers(env, React(), "now")
+    report = answers(env, Careful(), "now")
+    assert "800,000" in report
+    assert "22 January 2026" in report
+
+
+class Late:
+    """A world that gives the capture before the one asked for."""
+
+    def __init__(self, inner: World) -> None:
+        self.inner = inner
+
+    def answer(self, request: Request, call: Call) -> Response:
+        before = {"2021-03-01": "2019-05-05", "2022-01-01": "2021-03-01"}
+        if isinstance(request, Open) and request.at in before:
+            request = Open(request.url, before[request.at])
+        return self.inner.answer(request, call)
+
+
+def test_another_date_is_asked_for_where_the_right_capture_does_not_come(tmp_path: Path) -> None:
+    people = {"2019-05-05": "600,000", "2021-03-01": "700,000", "2022-01-01": "750,000"}
+    world = built(tmp_path, [land("Nordmark", date, people=number) for date, number in people.items()])
+    env = DeepResearchEnv(Late(world), tasks(), reward=None)
+    assert "600,000" in answers(env, React(), "old")
+    report = answers(env, Careful(), "old")
+    assert "700,000" in report
+    assert "1 March 2021" in report
+
+
+def test_a_set_in_prose_is_found_page_by_page(tmp_path: Path) -> None:
+    towns = {"Alba": ("Dorn", 300), "Bera": ("Dorn", 900), "Cora": ("Elm", 9_000), "Dorn": ("Alba", 50)}
+    pages = [
+        {
+            "url": f"https://towns.example/{name.lower()}",
+            "title": name,
+            "text": f"# {name}\n\nThe twin town of {name} is {twin}. In 2025, {name} had a population of {people}.",
+        }
+        for name, (twin, people) in towns.items()
+    ]
+    rows = [{"id": "set", "question": "Of the towns whose twin town is Dorn, which one has the largest population?"}]
+    env = DeepResearchEnv(built(tmp_path, pages), rows, reward=None)
+    for policy in (React(), Careful()):
+        assert answers(env, policy, "set").startswith("Bera has the highest")
 
 
 def test_random_calls_fit_their_schemas_and_differ_by_seed(lands: Snapshot) -> None:
