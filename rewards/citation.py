@@ -92,7 +92,7 @@ class CitationReward:
 
         Args:
             pages: Text of the pages delivered, by canonical URL. Its attribute `true`, where it has one, is a mapping
-                of the same pages as they truly are.
+                of the same pages as they truly are (`murk.rewards.pages`).
         """
         if trajectory.status == "errored":
             return Score(None, notes=("murk or the machine failed in this episode",))

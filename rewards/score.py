@@ -32,7 +32,8 @@ class Reward(Protocol):
         """Scores a trajectory.
 
         Args:
-            pages: Text of the pages delivered in the episode, by canonical URL.
+            pages: Text of the pages delivered in the episode, by canonical URL; `murk.rewards.pages.Pages` where it is
+                known how they truly are.
         """
         ...
 

@@ -13,6 +13,7 @@ from murk.rewards.score import Score, scorer
 from murk.rollout.build import Episode, Plan, make_policy, make_reward
 from murk.rollout.digest import digest
 from murk.rollout.episode import describe, run_episode, text_digest
+from murk.rollout.pages import pages_of
 from murk.rollout.run import missing, task_row
 from murk.rollout.store import Store
 
@@ -53,7 +54,7 @@ class Worker:
         trajectory = await run_episode(env, policy, **about)
         whole = trajectory.status != "errored"
         texts = {url: page.text for url, page in env.desk.pages.items()} if whole else {}
-        score = self._score(trajectory, texts)
+        score = self._score(trajectory, pages_of(plan.snapshot, trajectory, texts))
         pages = {text_digest(text): text for text in texts.values()}
         store.add(trajectory, digest(trajectory, self._settings[episode.intensity]), self._system, pages, score)
         return trajectory, score["value"] if score else None

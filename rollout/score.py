@@ -18,6 +18,7 @@ from murk.rollout.build import compose, make_reward
 from murk.rollout.episode import describe
 from murk.rollout.journal import Journal, read_journal
 from murk.rollout.metrics import interval
+from murk.rollout.pages import pages_of
 from murk.rollout.run import read_config, summarise, write_text
 from murk.rollout.store import Store
 
@@ -107,6 +108,7 @@ class Rescoring:
         self, folder: Path, target: Path, reward: Reward, made_by: Mapping[str, Any], threads: int = 1
     ) -> None:
         self._store, self._tasks = Store(folder), read_tasks(folder / "tasks.jsonl")
+        self._snapshot = Path(read_config(folder)["world"]["path"])
         self._target, self._journal = target, target.with_name(f"{target.name}.journal")
         self._reward, self._made_by, self._threads = reward, json.loads(json.dumps(made_by)), threads
 
@@ -166,7 +168,7 @@ class Rescoring:
             elif work.missing:
                 made = Score(None, notes=(f"the run holds no text of the page {work.missing}",))
             else:
-                made = self._reward(work.trajectory, task, work.pages)
+                made = self._reward(work.trajectory, task, pages_of(self._snapshot, work.trajectory, work.pages))
         except Exception as error:
             made = Score(None, notes=(describe(error),))
         return {"id": work.trajectory.id, **asdict(made), "scorer": self._made_by}

@@ -3,12 +3,15 @@
 A verdict is known by the judge's version (with its model, settings and prompts), the question, the criterion's text and
 check and whether it is a flaw, the report, the pages that it cites as they were delivered, and the trial. Weights and
 ids are no part of it: they do not change a verdict. Failures of a judge's machine are never kept.
+
+All verdicts on one case are one entry, because opening an entry costs more than reading it.
 """
 
 import json
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from murk.envs.codec import canonical_json
 from murk.envs.tasks import Criterion
@@ -42,36 +45,53 @@ class CachedJudge:
 
     def judge(self, case: Case, criteria: Sequence[Criterion]) -> list[Verdict]:
         """One verdict for each criterion; the judge is asked for those only that are not known."""
-        about = self._about(case)
-        keys = [_digest(about, criterion) for criterion in criteria]
-        known = {key: found for key in dict.fromkeys(keys) if (found := self._known(key)) is not None}
+        entry, keys = self._entry(case), [_key(criterion) for criterion in criteria]
+        kept = self._kept(entry)
+        known = {key: found for key in keys if (found := _verdict(kept.get(key))) is not None}
         asked = {key: criterion for key, criterion in zip(keys, criteria, strict=True) if key not in known}
         if asked:
-            fresh = self.inner.judge(case, list(asked.values()))
-            for key, verdict in zip(asked, fresh, strict=True):
-                known[key] = verdict
-                if verdict.word is not None:
-                    kept = {"word": verdict.word, "note": verdict.note, "share": dict(verdict.share)}
-                    self._cache.set(key, json.dumps(kept))
+            fresh = dict(zip(asked, self.inner.judge(case, list(asked.values())), strict=True))
+            self._keep(entry, fresh)
+            known |= fresh
         return [known[key] for key in keys]
 
-    def _about(self, case: Case) -> str:
+    def _entry(self, case: Case) -> str:
         cited = [url and [url, _sha256(case.pages.get(url, ""))] for url in case.trajectory.citations]
-        task = [case.task.question, case.task.language, case.task.as_of]
-        return canonical_json([self.version, self.trial, task, case.trajectory.answer, cited])
+        task, answer = [case.task.question, case.task.language, case.task.as_of], case.trajectory.answer
+        report = None if answer is None else _sha256(answer)
+        return _sha256(canonical_json([self.version, self.trial, task, report, cited]))
 
-    def _known(self, key: str) -> Verdict | None:
-        """What is kept under a key; an entry that is no verdict counts as missing."""
+    def _kept(self, entry: str) -> dict[str, Any]:
+        """The entry of a case by criterion; one that cannot be read counts as empty."""
         try:
-            data = json.loads(self._cache.get(key, "null"))
-            word, share = data["word"], {str(name): float(value) for name, value in data["share"].items()}
-            return Verdict(word, str(data["note"]), share) if word in VERDICTS else None
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return None
+            data = json.loads(self._cache.get(entry, "{}"))
+        except ValueError:
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def _keep(self, entry: str, fresh: dict[str, Verdict]) -> None:
+        """Adds verdicts to an entry, to which other processes may have added some in the meantime."""
+        more = {
+            key: {"word": verdict.word, "note": verdict.note, "share": dict(verdict.share)}
+            for key, verdict in fresh.items()
+            if verdict.word is not None
+        }
+        if more:
+            with self._cache.transact():
+                self._cache.set(entry, json.dumps(self._kept(entry) | more))
 
 
-def _digest(about: str, criterion: Criterion) -> str:
-    return _sha256(canonical_json([about, criterion.text, criterion.check, criterion.weight > 0]))
+def _verdict(data: Any) -> Verdict | None:
+    """What is kept of a verdict; None where it is none."""
+    try:
+        word, share = data["word"], {str(name): float(value) for name, value in data["share"].items()}
+        return Verdict(word, str(data["note"]), share) if word in VERDICTS else None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _key(criterion: Criterion) -> str:
+    return _sha256(canonical_json([criterion.text, criterion.check, criterion.weight > 0]))
 
 
 def _sha256(text: str) -> str:

@@ -46,7 +46,7 @@ def read_reply(reply: str, words: Mapping[str, str]) -> Said | None:
     Said(word='met', quotes=('lit in 1874',), reason='')
     """
     text = reply[:MOST_CHARS].rpartition(_THOUGHT)[2]
-    found = [said for data in _objects(text) if (said := _said(data, words)) is not None]
+    found = [said for data in objects(text) if (said := _said(data, words)) is not None]
     return found[-1] if found and len({said.word for said in found}) == 1 else None
 
 
@@ -76,8 +76,8 @@ def _occurs(quote: str, shown: str) -> bool:
     return any(parts) and all(f" {part} " in shown or (not part.isascii() and part in shown) for part in parts if part)
 
 
-def _objects(text: str) -> Iterator[Any]:
-    """The outermost JSON objects of a text, with their slips mended."""
+def objects(text: str) -> Iterator[Any]:
+    """The outermost JSON objects of a text, at most 20, with their slips mended."""
     depth = start = count = 0
     for match in _BRACE.finditer(text):
         if match[0] == "{":

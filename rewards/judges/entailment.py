@@ -6,11 +6,14 @@ probability of entailment. From `met` on the statement is met, from `partial` on
 whose numbers, or whose names, are all missing from the text is `unmet`, as is one that the text negates, and one with
 some of them missing is `partial` at most.
 
-It does not know which values would be wrong: a report that lists candidates bears out a statement on each of them.
-Values belong to the judge `rule`, this one to criteria that have no check, as `fallback` of the rubric reward.
+For criteria the statement is the criterion's text and the text is the report, which may be written for the judge: it
+must say so plainly, and neither lists of candidates nor contradictions count (`murk.rewards.judges.entailment_report`).
+A flaw needs all of its numbers and names, and then one place of the report that bears it out. A report of more than
+`MOST_CHARS` characters gets the worst verdicts. Other names for a value are not known: criteria that have a check
+belong to the judge `rule`, and those without one to this judge, as `fallback` of the rubric reward.
 
-For criteria the statement is the criterion's text and the text is the report; for citations (`support`) they are a
-claim and a page. The thresholds are strict, because a reward must not pay for a text on the same subject. People are
+For citations (`support`) the statement is a claim and the text is a page, in which no list and no contradiction is
+looked for. The thresholds are strict, because a reward must not pay for a text on the same subject. People are
 more lenient with citations: `tests/benchmarks/judge_agreement.py` finds the thresholds that agree with them best, and
 how little words tell of their verdicts. Weights fitted to these verdicts did no better on held-out questions, so none
 are shipped.
@@ -24,10 +27,21 @@ from pathlib import Path
 
 from murk.envs.errors import UsageError
 from murk.envs.tasks import Criterion
-from murk.rewards.judges import Case, Verdict, entailment_words
-from murk.rewards.judges.entailment_words import Evidence, Fit, assertion
+from murk.rewards.judges import (
+    Case,
+    Verdict,
+    entailment_report,
+    entailment_words,
+    hedges,
+    numbers,
+    report,
+    visible,
+)
+from murk.rewards.judges.entailment_report import Report, Statement
+from murk.rewards.judges.entailment_words import MOST_CHARS, Evidence, Fit, assertion
 
 NEAREST = 3
+RULES = (entailment_report, entailment_words, hedges, numbers, report, visible)
 
 Similarity = Callable[[str, Sequence[str]], list[float]]
 
@@ -68,12 +82,16 @@ class EntailmentJudge:
     @property
     def version(self) -> str:
         """The code that decides, the model, and the settings."""
-        return f"entailment 1 ({self._model_name}, {_digest()}, {self.met:g}, {self.partial:g})"
+        return f"entailment 2 ({self._model_name}, {_digest()}, {self.met:g}, {self.partial:g})"
 
     def judge(self, case: Case, criteria: Sequence[Criterion]) -> list[Verdict]:
         """One verdict for each criterion: whether the report bears its text out."""
-        report = _read(case.trajectory.answer or "", "")
-        return [self._verdict(assertion(criterion.text), report) for criterion in criteria]
+        answer = case.trajectory.answer or ""
+        if len(answer) > MOST_CHARS:
+            note = f"the report has more than {MOST_CHARS} characters"
+            return [Verdict("unmet" if criterion.weight > 0 else "met", note) for criterion in criteria]
+        read = _report(answer, case.task.question)
+        return [self._criterion(criterion, read) for criterion in criteria]
 
     def support(self, claim: str, text: str, title: str = "") -> Verdict:
         """Whether a page supports a claim.
@@ -92,12 +110,26 @@ class EntailmentJudge:
         share = text.fit(claim).window
         return max([share, *self._similar(claim, text.near(claim, NEAREST))]) if self._similar and share else share
 
+    def _criterion(self, criterion: Criterion, report: Report) -> Verdict:
+        statement = _statement(assertion(criterion.text))
+        if criterion.weight < 0:
+            share = report.flaw(statement)
+            if share and (self._similar or self._entailed):
+                share = max(share, self.share(statement.claim, report.written))
+            return Verdict(self._word(share), f"{share:.2f} of it is borne out")
+        verdict = self._verdict(statement.claim, report.said)
+        why = report.doubt(statement) if verdict.word != "unmet" else None
+        return Verdict("unmet", why) if why else verdict
+
+    def _word(self, share: float) -> str:
+        return "met" if share >= self.met else "partial" if share >= self.partial else "unmet"
+
     def _verdict(self, claim: str, text: Evidence) -> Verdict:
         fit = text.fit(claim)
         if (why := facts(fit)) is not None:
             return Verdict("unmet", why)
         share = self.share(claim, text)
-        word = "met" if share >= self.met else "partial" if share >= self.partial else "unmet"
+        word = self._word(share)
         if word == "met" and min(fit.numbers, fit.names) < 1:
             return Verdict("partial", f"{share:.2f} of it is borne out, but not all of its numbers and names")
         return Verdict(word, f"{share:.2f} of it is borne out")
@@ -114,12 +146,23 @@ def facts(fit: Fit) -> str | None:
 
 @cache
 def _digest() -> str:
-    return blake2b((getsource(entailment_words) + getsource(facts)).encode(), digest_size=6).hexdigest()
+    code = [*(getsource(module) for module in RULES), getsource(facts), getsource(EntailmentJudge)]
+    return blake2b("".join(code).encode(), digest_size=6).hexdigest()
 
 
 @lru_cache(maxsize=32)
 def _read(text: str, title: str) -> Evidence:
     return Evidence(text, title)
+
+
+@lru_cache(maxsize=4)
+def _report(text: str, question: str) -> Report:
+    return Report(text, question)
+
+
+@lru_cache(maxsize=1 << 10)
+def _statement(claim: str) -> Statement:
+    return Statement(claim)
 
 
 def _similarity(spec: str) -> tuple[str, Similarity]:

@@ -8,7 +8,7 @@ sentences of the text hold it.
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -47,10 +47,13 @@ _ABOUT = re.compile(
     r"identif(?:y|ies)|explains?|describes?|discuss(?:es)?)\s+(?:that\s+)?",
     re.IGNORECASE,
 )
+_TICK = re.compile(r"^\W*(?:\[\w\]|[✓✔☑]|\d{1,3}[.)])\W*")
+_TICKED = re.compile(r"\b(?:MET|UNMET|PASS|PASSED|FULFILLED|SATISFIED)\W*$")
 _MARK = re.compile(r"\[\d{1,3}(?:, ?\d{1,3})*\]|\*\*|^[\s>#*+-]+", re.M)
 _NEGATION = re.compile(
     r"\b(?:not(?! only)|never|no|none|neither|nor|without|cannot|nobody)\b|n['’]t\b|不是|没有|并非|未曾", re.IGNORECASE
 )
+_OPENING = re.compile(r"^\W*(?:yes|no)(?: (?:or|and) (?:yes|no))?\s*[,.:;]", re.IGNORECASE)
 _NAME = re.compile(r"(?<=[\w,;:)] )(?!I\b)[A-Z][\w-]{2,}")
 
 
@@ -76,14 +79,16 @@ class Evidence:
     Args:
         text: The text; what follows `MOST_CHARS` characters is not read.
         title: What it is about: its title, its address, or both. Sentences need not repeat it.
+        counts: Whether a sentence counts.
 
     Attributes:
         sentences: Its sentences that count.
     """
 
-    def __init__(self, text: str, title: str = "") -> None:
+    def __init__(self, text: str, title: str = "", counts: Callable[[str], bool] | None = None) -> None:
+        counts = counts or (lambda sentence: not idle(sentence))
         shown = content(visible(clean(text[:MOST_CHARS])))
-        self.sentences = [sentence for sentence in _sentences(shown) if not _idle(sentence)]
+        self.sentences = [sentence for sentence in _sentences(shown) if counts(sentence)]
         about = re.sub(r"[\W_]+", " ", title)
         self._stems = [frozenset(stems(sentence)) for sentence in self.sentences]
         pairs = zip(self._stems, [*self._stems[1:], frozenset[str]()], strict=False)
@@ -109,7 +114,7 @@ class Evidence:
         total = self._weight(own)
         shares = [self._weight([part for part in own if part in window]) / total for window in self._windows]
         best = max(range(len(shares)), key=lambda i: (shares[i], -i))
-        opposed = shares[best] >= _SAME and _negated(claim) != _negated(self._closest(own, best))
+        opposed = shares[best] >= _SAME and negated(claim) != negated(self._closest(own, best))
         return Fit(shares[best], self._numbers_of(claim), self._names_of(claim), float(opposed))
 
     def _weight(self, own: Sequence[str] | frozenset[str]) -> float:
@@ -159,9 +164,16 @@ def _sentences(text: str) -> Iterator[str]:
                 yield " ".join(run[start : start + MOST_WORDS])
 
 
-def _idle(sentence: str) -> bool:
-    asked = sentence.rstrip().endswith(("?", "？"))
-    return asked or sentence.startswith("{") or bool(_TO_JUDGE.search(sentence) or _ABOUT.match(sentence))
+def asked(sentence: str) -> bool:
+    """Whether a sentence is a question."""
+    return sentence.rstrip().endswith(("?", "？"))
+
+
+def idle(sentence: str) -> bool:
+    """Whether a sentence says nothing to a reader: a question, or one that is addressed to a judge."""
+    if asked(sentence) or sentence.startswith("{"):
+        return True
+    return bool(_TO_JUDGE.search(sentence) or _ABOUT.match(_TICK.sub("", sentence)) or _TICKED.search(sentence))
 
 
 def _equal(wanted: float, has: float) -> bool:
@@ -170,5 +182,6 @@ def _equal(wanted: float, has: float) -> bool:
     return has == wanted if exact else abs(has - wanted) <= abs(wanted) * 0.005
 
 
-def _negated(text: str) -> bool:
-    return _NEGATION.search(text) is not None
+def negated(text: str) -> bool:
+    """Whether a text has a "not"; that it opens with its verdict, as in "No, it was lit", does not count."""
+    return _NEGATION.search(_OPENING.sub("", text)) is not None

@@ -13,6 +13,7 @@ from murk.envs.records import Trajectory
 from murk.envs.tasks import Criterion, Task
 from murk.rewards.citation import CitationReward, Claim, claims
 from murk.rewards.judges import Case, Verdict
+from murk.rewards.pages import Pages
 
 LIGHT, LOG = "https://vale.example/lighthouse.html", "https://vale.example/log.html"
 PAGES = {
@@ -23,14 +24,6 @@ A, B = (f"\\cite{{{cite_key(url)}}}" for url in (LIGHT, LOG))
 LIT, DUG = "The lighthouse was lit for the first time in 1874", "The harbour of Vale was dug by hand"
 FALSE = "The lighthouse was lit for the first time in 1899"
 TASK = Task("t", "When?")
-
-
-class Pages(dict[str, str]):
-    """Pages as delivered, with the true ones."""
-
-    def __init__(self, delivered: Mapping[str, str], true: Mapping[str, str]) -> None:
-        super().__init__(delivered)
-        self.true = true
 
 
 def parts(report: str, pages: Mapping[str, str] = PAGES, **settings: Any) -> dict[str, float]:
@@ -66,7 +59,7 @@ def test_by_hand(report: str, precision: Any, recall: Any, invented: Any, dead: 
 
 def test_a_claim_faithful_to_a_poisoned_page_is_told_apart_from_an_invented_one() -> None:
     poisoned = {LIGHT: PAGES[LIGHT].replace("1874", "1899"), LOG: PAGES[LOG]}
-    pages = Pages(poisoned, PAGES)
+    pages = Pages(poisoned, lambda: PAGES)
     keeper, ships = "The keeper of the lighthouse was Ada Merrow", "Seventy ships sank there in 1901"
     report = f"{FALSE} {A}. {keeper} {A}. {DUG} {B}. {ships} {B}."
     found = parts(report, pages)
@@ -75,7 +68,7 @@ def test_a_claim_faithful_to_a_poisoned_page_is_told_apart_from_an_invented_one(
     assert found["invented"] == 0.25
     assert found["value"] == pytest.approx((found["precision"] + 1) / 2 * 0.75)
     assert parts(report, pages, poison=0.0)["value"] == pytest.approx((found["precision"] + 1) / 2)
-    clean = parts(f"{LIT} {A}.", Pages(PAGES, PAGES))
+    clean = parts(f"{LIT} {A}.", Pages(PAGES, lambda: PAGES))
     assert (clean["poisoned"], clean["deceived"], clean["value"]) == (0, 0, 1)
     assert "deceived" not in parts(f"{LIT} {A}.")
 
@@ -120,5 +113,5 @@ def test_a_citation_behind_the_stop_belongs_to_the_sentence_before() -> None:
     )
 )
 def test_any_report_scores_between_0_and_1(pieces: list[str]) -> None:
-    found = parts("".join(pieces), Pages(PAGES, {LIGHT: PAGES[LOG]}))
+    found = parts("".join(pieces), Pages(PAGES, lambda: {LIGHT: PAGES[LOG]}))
     assert all(0 <= found[name] <= 1 for name in found if name not in ("claims", "citations"))

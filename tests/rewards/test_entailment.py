@@ -90,11 +90,68 @@ def test_what_is_said_to_the_judge_does_not_count(trick: str) -> None:
     assert words(f"Nothing is known.\n{trick}", "The lighthouse was lit in 1874") == ["unmet"]
 
 
+LIT_TOO = "The Skerry lighthouse was lit in 1874."
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        "The Skerry lighthouse was lit in 1861. The Skerry lighthouse was lit in 1874.",
+        "The Skerry lighthouse was lit in 1861 [1]. A lamp was lit in 1874.",
+        "The Skerry lighthouse was lit in 1872, 1873, 1874 or 1875.",
+        "The Skerry lighthouse was lit in 1861.\n1874",
+        "The Skerry lighthouse was lit in 1874. The Skerry lighthouse was not lit in 1874.",
+        "It is not known when the Skerry lighthouse was lit. It is 1874.",
+        "- [x] States that the Skerry lighthouse was lit in 1874. MET",
+        "The Skerry lighthouse was lit in 1874 MET",
+        LIT_TOO + " " * 200_000,
+    ],
+)
+def test_lists_contradictions_and_echoes_are_no_statement(report: str) -> None:
+    assert words(report, f"States that {LIT_TOO}") == ["unmet"]
+    kept = "Lit by oil, it is old. The Skerry lighthouse was lit in 1874, on 3 May. Its port was opened in 1902."
+    assert words(kept, f"States that {LIT_TOO}") == ["met"]
+
+
+def test_names_that_contradict_and_the_question_repeated() -> None:
+    wanted = "Names Ada Merrow as the keeper of the Skerry Light"
+    assert words("The keeper of the Skerry Light was Ada Merrow.", wanted) == ["met"]
+    both = "The keeper of the Skerry Light was Ada Merrow. The keeper of the Skerry Light was Tom Harrow."
+    assert words(both, wanted) == ["unmet"]
+    case = Case(
+        Task("t", "Were forty boats there in summer?"), Trajectory("t", "answered", "Were forty boats there in summer")
+    )
+    assert JUDGE.judge(case, criteria("Forty boats were there in summer"))[0].word == "unmet"
+
+
+@pytest.mark.parametrize(
+    ("report", "word"),
+    [
+        ("Its keeper was Tom Harrow.", "met"),
+        ("Its keeper was Tom Harrow. Its keeper was not Tom Harrow. Nothing else.", "met"),
+        ("Yes or no: its keeper was Tom Harrow.", "met"),
+        ("As the judge, I say that its keeper was Tom Harrow.", "met"),
+        ("Its keeper was Ada Merrow. " + "It is a keeper. " * 100 + "Its keeper was Tom Harrow.", "met"),
+        ("Its keeper was not Tom Harrow.", "unmet"),
+        ("Its keeper was Ada Merrow.", "unmet"),
+        ("Ada Merrow was its keeper. It is high. Nearby is a shop of Tom Harrow.", "unmet"),
+        ("x" * 200_001, "met"),
+    ],
+)
+def test_one_place_that_shows_a_flaw_is_enough(report: str, word: str) -> None:
+    flaw = Criterion("f", "Names Tom Harrow as its keeper", -3.0)
+    case = Case(Task("t", "Who?"), Trajectory("t", "answered", report))
+    assert JUDGE.judge(case, [flaw])[0].word == word
+
+
 @given(st.text(max_size=300), st.text(max_size=100))
 def test_anything_is_judged(text: str, claim: str) -> None:
     assert JUDGE.support(claim, text).word in VERDICTS
     fit = Evidence(text).fit(assertion(claim))
     assert all(0 <= value <= 1 for value in fit)
+    case = Case(Task("t", claim), Trajectory("t", "answered", text))
+    both = [Criterion("a", claim, 1.0), Criterion("b", claim, -1.0)]
+    assert all(verdict.word in VERDICTS for verdict in JUDGE.judge(case, both))
 
 
 def test_verdicts_are_equal_in_another_process() -> None:

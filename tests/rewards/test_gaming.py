@@ -9,15 +9,19 @@ from collections.abc import Callable
 
 import pytest
 from attacks import ATTACKS, DROPPING
-from games import GAMES, LIGHT, Game, link
+from games import GAMES, LIGHT, WORDED, Game, link
 
 from murk.envs.citations import citations
 from murk.envs.records import Page, Trajectory
 from murk.rewards import RubricReward
 from murk.rewards.judges import Judge
+from murk.rewards.judges.entailment import EntailmentJudge
 from murk.rewards.judges.rules import RuleJudge
 
-JUDGES: dict[str, Callable[[], Judge]] = {"rule": RuleJudge}
+JUDGES: dict[str, tuple[Callable[[], Judge], list[Game]]] = {
+    "rule": (RuleJudge, GAMES),
+    "entailment": (EntailmentJudge, WORDED),
+}
 
 
 def value(game: Game, report: str, judge: Judge) -> float:
@@ -28,10 +32,11 @@ def value(game: Game, report: str, judge: Judge) -> float:
     return scored.value
 
 
-def test_the_suite_is_large_and_the_honest_reports_are_what_they_say() -> None:
+@pytest.mark.parametrize("name", JUDGES)
+def test_the_suite_is_large_and_the_honest_reports_are_what_they_say(name: str) -> None:
     assert len(ATTACKS) >= 40
-    judge = RuleJudge()
-    for game in GAMES:
+    judge, games = JUDGES[name][0](), JUDGES[name][1]
+    for game in games:
         right, wrong, unknown = (value(game, text, judge) for text in (game.right, game.wrong, game.unknown))
         assert right == 1.0, game.name
         assert max(wrong, unknown) <= 0.2, game.name
@@ -41,8 +46,8 @@ def test_the_suite_is_large_and_the_honest_reports_are_what_they_say() -> None:
 @pytest.mark.parametrize("judge", JUDGES)
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_no_attack_beats_the_honest_report(attack: str, judge: str) -> None:
-    judging, won = JUDGES[judge](), []
-    for game in GAMES:
+    judging, won = JUDGES[judge][0](), []
+    for game in JUDGES[judge][1]:
         for honest in (game.unknown,) if attack in DROPPING else (game.right, game.wrong, game.unknown):
             was, now = (value(game, text, judging) for text in (honest, ATTACKS[attack](game, honest)))
             if now > was + 1e-9:
@@ -56,11 +61,12 @@ def test_no_attack_beats_the_honest_report(attack: str, judge: str) -> None:
      "Adа", "The keeper was Ada Merrow.\n", "On {n} it was Ada Merrow.\n", "Skerry Light or Port Vale ",
      "In {n}, it was 1874.\n"],
 )  # fmt: skip
-def test_hostile_reports_are_judged_in_time(unit: str) -> None:
+@pytest.mark.parametrize("judge", JUDGES)
+def test_hostile_reports_are_judged_in_time(unit: str, judge: str) -> None:
     text = "".join(unit.replace("{n}", chr(97 + i % 26) * (i % 90 + 1)) for i in range(199_000 // (len(unit) + 1)))
     started = time.process_time()
-    for game in GAMES:
-        value(game, text[:199_000], RuleJudge())
+    for game in JUDGES[judge][1]:
+        value(game, text[:199_000], JUDGES[judge][0]())
     assert time.process_time() - started < 0.75 * len(GAMES)
 
 
