@@ -91,7 +91,15 @@ def fills(text: str, words: tuple[str, ...], around: Frame, value: str) -> bool:
     if words[:first] != around.before or words[last:] != around.behind or not 1 <= last - first <= _WORDS:
         return False
     filler = re.findall(r"\w+", without_opener(text))[first:last]
+    if not around.before and not around.behind and not _as_bare(text, filler, _words(value)):
+        return False
     return all(word.isdigit() for word in filler) if value[:1].isdigit() else _kind(filler[0]) == _kind(value)
+
+
+def _as_bare(text: str, filler: Sequence[str], value: Sequence[str]) -> bool:
+    """Whether a line may stand where another is a bare value: it is no longer, has as many numbers, and no label."""
+    numbers = [sum(word.isdigit() for word in words) for words in (filler, value)]
+    return ":" not in text and len(filler) <= len(value) + 1 and numbers[0] == numbers[1]
 
 
 def words_of(text: str) -> tuple[str, ...]:

@@ -13,7 +13,28 @@ from murk.rewards.judges.visible import visible
 
 _LINK_TARGET = re.compile(r"\]\([^()\s]{0,2048}\)|\\cite\{[^{}]{0,40}\}")
 _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>()\[\]{}\"'。，、；！？]+")
-_SHORT = ("Mt", "St", "Dr", "Mr", "Mrs", "Ms", "Jr", "Sr", "Gen", "vs", "[A-Z]")
+_SHORT = (
+    "Mt",
+    "St",
+    "Dr",
+    "Mr",
+    "Mrs",
+    "Ms",
+    "Jr",
+    "Sr",
+    "Gen",
+    "Capt",
+    "Col",
+    "Lt",
+    "Maj",
+    "Prof",
+    "Hon",
+    "Rev",
+    "Sen",
+    "Gov",
+    "vs",
+    "[A-Z]",
+)
 _ABBREVIATED = "".join(rf"(?<!\b{word}\.)" for word in _SHORT)
 _BREAK = re.compile(rf"\n+|(?<=[.!?;]){_ABBREVIATED}\s+|(?<=[。！？；])")
 _REJECTED_BEFORE = re.compile(
