@@ -42,7 +42,7 @@ $(VENV)/.ready: $(NEEDS)
 
 $(VENV)/.all: $(VENV)/.ready
 	$(BIN)/pip install $(PIP_FLAGS) torch==2.13.0
-	$(BIN)/pip install $(PIP_FLAGS) -e ".[all,dev]"
+	$(BIN)/pip install $(PIP_FLAGS) -e ".[all,dev]" "transformers[serving]"
 	touch $@
 
 $(CORE)/.ready: $(NEEDS)

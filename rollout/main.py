@@ -33,7 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         group = groups.add_parser(name, help=text, description=text, allow_abbrev=False)
         if name in given[:1]:
             getattr(importlib.import_module(module), function)(group)
-    options = parser.parse_args(given)
+    options, more = parser.parse_known_args(given)
+    if hasattr(options, "overrides") and not any(word.startswith("-") for word in more):
+        options.overrides += more  # settings that stand behind a flag
+    elif more:
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
     try:
         status: int = options.run(options)
         sys.stdout.flush()

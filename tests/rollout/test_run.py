@@ -156,6 +156,16 @@ def test_a_run_is_not_overwritten_and_wrong_settings_are_one_clear_line(
         assert not (tmp_path / "x").exists()
 
 
+def test_settings_may_stand_on_both_sides_of_a_flag(
+    vale_dir: Path, tasks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [f"world={vale_dir}", "--json", f"tasks={tasks}", "policy=random", f"out={tmp_path / 'run'}"]
+    assert main(["rollout", *given]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["episodes"] == 2
+    with pytest.raises(SystemExit):
+        main(["rollout", *given, "--jsn"])
+
+
 def test_resuming_a_whole_run_changes_nothing_and_other_settings_are_refused(
     run: Path, vale_dir: Path, tasks: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

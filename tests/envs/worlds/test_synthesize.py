@@ -232,4 +232,4 @@ def test_tasks_over_the_real_pages(data: Path, tmp_path: Path) -> None:
     assert len(kept) >= 1_000
     assert dropped < 1_500
     assert sum(count for kind, count in counts.items() if kind != "report") >= 500
-    assert min(counts.values()) >= 40
+    assert min(counts.values()) >= 10  # an aggregation is kept only where all that it compares lies in one half
