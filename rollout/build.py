@@ -80,7 +80,7 @@ def compose(overrides: Sequence[str], name: str = "rollout") -> dict[str, Any]:
 
 def _plain(override: str) -> list[str]:
     key, equals, value = override.partition("=")
-    if not equals:
+    if not equals and not key.startswith("~"):
         raise UsageError(f"{override!r} is not a setting; allowed is NAME=VALUE, as in seed=1.")
     if key in _SHORT and ("/" in value or Path(value).exists()):
         group, path = _SHORT[key]

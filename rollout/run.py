@@ -12,9 +12,11 @@ from murk.envs.errors import UsageError
 from murk.envs.tasks import Task, read_tasks
 from murk.rollout.build import Plan
 from murk.rollout.digest import digest_of_run
+from murk.rollout.exposure import exposure
 from murk.rollout.metrics import figures, grouped
 from murk.rollout.store import Store
 
+_TOLD = ("events", "citations", "answer")
 _FREE = ("out", "resume", "worlds", "data", "rollout")  # what may differ when a run is resumed
 
 
@@ -69,7 +71,7 @@ def summarise(folder: Path) -> dict[str, Any]:
     store = Store(folder)
     scores, config = store.scores(), read_config(folder)
     kinds = {task.id: task.kind for task in read_tasks(folder / "tasks.jsonl").values()}
-    names = ("id", "task", "policy", "storm", "intensity", "status", "digest", "snapshot")
+    names = ("id", "task", "policy", "storm", "intensity", "status", "digest", "snapshot", *_TOLD)
     rows: list[dict[str, Any]] = []
     for row in store.rows(names):
         score = scores.get(row["id"], {}) if row["status"] != "errored" else {}
@@ -77,6 +79,8 @@ def summarise(folder: Path) -> dict[str, Any]:
     groups = grouped(rows, ("policy", "storm", "intensity"))
     for group in groups:
         own = [row for row in rows if all(row[name] == group[name] for name in ("policy", "storm", "intensity"))]
+        if (told := exposure(own)) is not None:
+            group["exposure"] = told
         group["kinds"] = {entry.pop("kind"): entry for entry in grouped(own, ("kind",))}
     summary = figures(rows) | {
         "groups": groups,

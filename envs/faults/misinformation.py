@@ -11,7 +11,7 @@ from murk.envs.faults import Draw
 from murk.envs.faults.claims import SOURCES, Claim, claims_of
 from murk.envs.faults.content import ContentFault, Layer, Lie, Scene, Witness
 from murk.envs.faults.overlay import Alteration, Overlay, PlantedPage
-from murk.envs.faults.pamphlet import pamphlets
+from murk.envs.faults.pamphlet import Reword, pamphlets
 from murk.envs.faults.restate import Value, restated, value
 from murk.envs.records import Page, World
 from murk.envs.web.scoring import Statistics
@@ -38,6 +38,8 @@ class Misinformation(ContentFault):
         count: Planted pages for a claim, at least 1.
         rank: Place of the first of them in results about the subject, from 1; the others follow.
         reach: Results of each search for pages to alter.
+        writer: Address of an OpenAI-compatible server that words the false paragraph of planted pages anew; empty for
+            the world's own words. Then `model` names the model, and `wordings` the folder that keeps what it said.
     """
 
     mode: str = "altered"
@@ -46,6 +48,9 @@ class Misinformation(ContentFault):
     count: int = 1
     rank: int = 1
     reach: int = 10
+    writer: str = ""
+    model: str = ""
+    wordings: str = ""
 
     lasting: ClassVar[bool] = True
 
@@ -59,6 +64,14 @@ class Misinformation(ContentFault):
         for name in ("count", "rank", "reach"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; allowed are 1 and more.")
+        self._reword()
+
+    def _reword(self) -> Reword | None:
+        if not self.writer:
+            return None
+        from murk.envs.web.live.writer import Writer
+
+        return Writer(self.writer, self.model, self.wordings).reword
 
     def plan(self, scene: Scene) -> Layer | None:
         """The pages that lie about the claims that are struck."""
@@ -99,7 +112,7 @@ class Misinformation(ContentFault):
         planted: list[PlantedPage] = []
         for claim, draw in struck:
             subject = claim.subject or scene.task.question
-            for page, links in pamphlets(scene, claim, draw, self.count):
+            for page, links in pamphlets(scene, claim, draw, self.count, self._reword()):
                 rank = self.rank + sum(other.subject == subject for other in planted)
                 planted.append(PlantedPage(page, links, subject, rank, _lie(claim, draw.value, page.url)))
         return planted

@@ -4,11 +4,11 @@ A page takes over a run of an existing page's paragraphs, with the false value w
 that near the beginning. Where it did not, another value in the same unit is exchanged in a paragraph of its own on the
 same matter, or the gold evidence is put in, retold: support that no source ever gave.
 
-Wording by a language model would take the place of `_argument`; everything else is as it is.
+The paragraph that gives the false value may be worded anew by a language model (`murk.envs.web.live.writer`).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from murk.envs.faults import Draw
 from murk.envs.faults.claims import Claim
@@ -20,6 +20,7 @@ from murk.envs.seeds import derive
 from murk.envs.web.text import words
 from murk.envs.web.urls import canonical_url
 
+Reword = Callable[[str, str], str]
 SOURCES = 8
 NEIGHBOURS = 4
 _MARKUP = re.compile(r"(?m)^#+ *|\*\*")
@@ -28,8 +29,14 @@ _VALUE = re.compile(r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?:\s+(?:thousand|million|bil
 _UNIT = re.compile(r"\d\s*(?:(?:thousand|million|billion|trillion)\s+)?((?:sq\s+)?[^\W\d_]+)")
 
 
-def pamphlets(scene: Scene, claim: Claim, draw: Draw, count: int) -> list[tuple[Page, tuple[Link, ...]]]:
-    """Pages that argue for a false claim, with their links; fewer where the world has nothing to make them from."""
+def pamphlets(
+    scene: Scene, claim: Claim, draw: Draw, count: int, reword: Reword | None = None
+) -> list[tuple[Page, tuple[Link, ...]]]:
+    """Pages that argue for a false claim, with their links; fewer where the world has nothing to make them from.
+
+    Args:
+        reword: Words a paragraph anew, and keeps a value in it; None to leave it as it is.
+    """
     wanted = claim.subject or scene.task.question
     hits = list(dict.fromkeys([*scene.search(wanted, SOURCES), *scene.search(f"{wanted} {claim.relation}", SOURCES)]))
     if not hits:
@@ -39,16 +46,16 @@ def pamphlets(scene: Scene, claim: Claim, draw: Draw, count: int) -> list[tuple[
     for number in range(count):
         own = Draw(derive(draw.seed, "page", number), draw.value)
         source = sources[(int(draw.uniform("first") * len(sources)) + number) % len(sources)]
-        made.append(_pamphlet(scene, claim, own, source, Style(hits), number))
+        text = _argument(scene, claim, own, source, number)
+        made.append(_pamphlet(scene, claim, own, source, Style(hits), _reworded(text, claim.false, reword)))
     others = [Link(page.url, page.title, True) for page, _ in made]
     return [(page, (*links, *others[:place], *others[place + 1 :])) for place, (page, links) in enumerate(made)]
 
 
 def _pamphlet(
-    scene: Scene, claim: Claim, draw: Draw, source: Page, style: Style, number: int
+    scene: Scene, claim: Claim, draw: Draw, source: Page, style: Style, text: str
 ) -> tuple[Page, tuple[Link, ...]]:
     site, subject = style.name(draw, "site"), topic(source, draw, claim.relation)
-    text = _argument(scene, claim, draw, source, number)
     url = canonical_url(style.url(draw, subject, site))
     while scene.page(url) is not None:
         url = canonical_url(f"{url.rstrip('/')}-{1 + int(draw.uniform(url) * 98)}")
@@ -56,6 +63,15 @@ def _pamphlet(
     links = some_links(scene.links(source.url).links, text, draw)
     links = links or tuple(Link(hit.url, hit.title, True) for hit in style.neighbours[:NEIGHBOURS])
     return Page(url, style.title(draw, subject, site, source), text, date, (date,) if date else ()), links
+
+
+def _reworded(text: str, value: str, reword: Reword | None) -> str:
+    """A page's text with the first paragraph that gives a value in other words."""
+    parts = text.split("\n\n")
+    place = next((i for i, part in enumerate(parts) if value and value in part), None)
+    if reword is None or place is None:
+        return text
+    return "\n\n".join([*parts[:place], reword(parts[place], value), *parts[place + 1 :]])
 
 
 def _sources(scene: Scene, claim: Claim, hits: Sequence[Hit]) -> list[Page]:
