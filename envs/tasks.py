@@ -120,6 +120,9 @@ def read_tasks(source: str | Path | Iterable[Mapping[str, Any]]) -> dict[str, Ta
     for number, row in rows:
         try:
             task = Task.of(row)
+            canonical_json(row).encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"task {number} of {where} holds half a surrogate pair, which is no text.") from None
         except UsageError as error:
             raise UsageError(
                 f"task {number} of {source if isinstance(source, str | Path) else 'the list'}: {error}"

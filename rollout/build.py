@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from murk.envs import plugins
 from murk.envs.codec import canonical_json
-from murk.envs.errors import UnknownName, UsageError
+from murk.envs.errors import UsageError
 from murk.envs.tasks import Task, read_tasks
 from murk.rewards.score import Reward
+from murk.rewards.specs import build, build_named
 from murk.rollout.episode import episode_id
 from murk.rollout.policies import Policy
 from murk.rollout.sources import prepare_tasks, prepare_world
@@ -109,8 +109,9 @@ def plan(config: Mapping[str, Any]) -> Plan:
         raise UsageError(f"no task of {path} is of the split {split!r}; allowed are tune, test, or null for all.")
     tasks = dict(list(tasks.items())[: config["episodes"]])
     seed, faults = config["seed"], dict(config["faults"])
-    given = faults.pop("intensity")
-    intensities = [float(intensity) for intensity in (given if isinstance(given, list) else [given])]
+    intensities = _intensities(faults.pop("intensity"))
+    if not config.get("policy"):
+        raise UsageError("policy is empty; allowed are one policy or a list of them.")
     episodes = [
         Episode(episode_id(seed, policy, faults["name"], intensity, task, sample), policy, task, sample, intensity)
         for task in tasks
@@ -140,8 +141,7 @@ def make_policy(name: str, settings: Mapping[str, Any]) -> Policy:
         UnknownName: no such plugin.
         UsageError: wrong settings.
     """
-    settings = dict(settings)
-    policy: Policy = _make("policies", str(settings.pop("plugin", name)), settings)
+    policy: Policy = build_named("policies", name, settings)
     return policy
 
 
@@ -152,17 +152,15 @@ def make_reward(spec: Mapping[str, Mapping[str, Any]]) -> Reward | None:
         UnknownName: no such plugin.
         UsageError: wrong settings, or several names.
     """
-    if not spec:
-        return None
-    if len(spec) > 1:
-        raise UnknownName("single reward", ", ".join(spec), list(spec))
-    name, settings = next(iter(spec.items()))
-    reward: Reward = _make("rewards", name, settings or {})
+    reward: Reward | None = build("rewards", spec) if spec else None
     return reward
 
 
-def _make(group: str, name: str, settings: Mapping[str, Any]) -> Any:
-    try:
-        return plugins.load(group, name)(**settings)
-    except TypeError as error:
-        raise UsageError(f"settings of {group} plugin {name!r}: {error}.") from None
+def _intensities(given: Any) -> list[float]:
+    found = given if isinstance(given, list) else [given]
+    for one in found:
+        if isinstance(one, bool) or not isinstance(one, int | float) or not 0 <= one <= 1:
+            raise UsageError(f"faults.intensity is {one!r}; allowed are numbers from 0 to 1, or a list of them.")
+    if not found:
+        raise UsageError("faults.intensity is an empty list; allowed are numbers from 0 to 1, or a list of them.")
+    return [float(one) for one in found]

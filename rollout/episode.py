@@ -50,24 +50,27 @@ async def run_episode(
     """
     name = name or type(policy).__name__
     steps: list[Step] = []
-    error: str | None = None
-    question = ""
+    about: dict[str, Any] = {"policy": name, "sample": sample, "seed": seed, "storm": storm}
+    about |= {"intensity": float(intensity), "id": episode_id(seed, name, storm, intensity, task, sample)}
     try:
-        question, _ = env.reset(seed=seed, options={"task": task, "sample": sample})
+        about["question"], _ = env.reset(seed=seed, options={"task": task, "sample": sample})
         desk: Any = env.unwrapped
         tools = tuple(offer.schema for offer in desk.offers.values())
         agent = policy.begin(Start(derive(seed, "policy", name, task, sample), desk.dialect, tools))
         ended = False
         while not ended:
-            action = (await agent.act(desk.conversation)).text
+            action = encodable((await agent.act(desk.conversation)).text)
             observation, _, terminated, truncated, info = env.step(action)
             steps.append(step_record(desk, action, observation, info))
             ended = terminated or truncated
+        return trajectory_of(env, task, tuple(steps), None, about)
     except Exception as exception:
-        error = describe(exception)
-    about = {"policy": name, "sample": sample, "seed": seed, "storm": storm, "intensity": float(intensity)}
-    about |= {"id": episode_id(seed, name, storm, intensity, task, sample), "question": question}
-    return trajectory_of(env, task, tuple(steps), error, about)
+        return trajectory_of(env, task, tuple(steps), describe(exception), about)
+
+
+def encodable(text: str) -> str:
+    """Text that every store can keep: lone surrogates, which a policy may write, become U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def step_record(desk: Any, action: str, observation: str, info: dict[str, Any]) -> Step:

@@ -87,6 +87,22 @@ def test_a_run_is_summed_up_and_shown(run: Path, capsys: pytest.CaptureFixture[s
     assert [message["role"] for message in row["messages"]] == ["system", "user", "assistant", "tool", "assistant"]
 
 
+def test_half_a_surrogate_pair_in_a_turn_is_kept_and_replayed(vale_dir: Path, tasks: Path, tmp_path: Path) -> None:
+    class Broken:
+        def begin(self, start: Start) -> "Broken":
+            return self
+
+        async def act(self, conversation: Sequence[Mapping[str, str]]) -> Completion:
+            return Completion("<answer>\ud800 1874 \U0001f30d</answer>")
+
+    plugins.register("policies", "surrogate", Broken)
+    out = tmp_path / "run"
+    given = [f"world={vale_dir}", f"tasks={tasks}", "~policy.react", "+policy.surrogate={}", f"out={out}"]
+    assert main(["rollout", *given]) == 0
+    assert [trajectory.answer for trajectory, _ in Store(out).trajectories()] == ["\ufffd 1874 \U0001f30d"] * 2
+    assert main(["replay", str(out)]) == 0
+
+
 def test_a_run_replays_in_another_process(run: Path) -> None:
     command = [sys.executable, "-m", "murk.rollout.main", "replay", str(run), "--json"]
     done = subprocess.run(command, env={"PYTHONHASHSEED": "7"}, capture_output=True, text=True, check=False)
@@ -146,6 +162,9 @@ def test_a_run_is_not_overwritten_and_wrong_settings_are_one_clear_line(
         (["policy=random", "+policy.random.speed=3"], "speed"),
         ([f"resume={tmp_path}"], "no run"),
         (["policy=random", "env.dialect=klingon"], "dialect"),
+        (["policy=[]"], "policy is empty"),
+        (["policy=random", "faults.intensity=much"], "faults.intensity"),
+        (["policy=random", "faults.intensity=[]"], "faults.intensity"),
         (["policy=random", "env.budget={calls: -1}"], "calls"),
     ):
         capsys.readouterr()

@@ -74,12 +74,16 @@ class Writer:
         times = dict.fromkeys(("connect", "read", "write", "pool"), self.timeout)
         url = f"{self.base_url.rstrip('/')}/chat/completions"
         try:
-            answer = httpcore.request(
-                "POST", url, headers=headers, content=json.dumps(body).encode(), extensions={"timeout": times}
-            )
-            if answer.status != 200 or len(answer.content) > _MOST_BYTES:
+            content, more = json.dumps(body).encode(), {"timeout": times}
+            with httpcore.stream("POST", url, headers=headers, content=content, extensions=more) as answer:
+                data = b""
+                for chunk in answer.iter_stream():
+                    data += chunk
+                    if len(data) > _MOST_BYTES:
+                        raise MurkError(f"the writer at {url} gave more than {_MOST_BYTES} bytes.")
+            if answer.status != 200:
                 raise MurkError(f"the writer at {url} answered with status {answer.status}.")
-            said = json.loads(answer.content)["choices"][0]["message"]["content"]
+            said = json.loads(data)["choices"][0]["message"]["content"]
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
             raise MurkError(f"the writer at {url} cannot be reached: {error!r}.") from error
         except (ValueError, KeyError, IndexError, TypeError) as error:
