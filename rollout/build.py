@@ -157,10 +157,9 @@ def make_reward(spec: Mapping[str, Mapping[str, Any]]) -> Reward | None:
 
 
 def _intensities(given: Any) -> list[float]:
+    """One intensity or several; their range is the storm's business."""
     found = given if isinstance(given, list) else [given]
-    for one in found:
-        if isinstance(one, bool) or not isinstance(one, int | float) or not 0 <= one <= 1:
-            raise UsageError(f"faults.intensity is {one!r}; allowed are numbers from 0 to 1, or a list of them.")
-    if not found:
-        raise UsageError("faults.intensity is an empty list; allowed are numbers from 0 to 1, or a list of them.")
+    wrong = [one for one in found if isinstance(one, bool) or not isinstance(one, int | float)]
+    if wrong or not found:
+        raise UsageError(f"intensity of the storm is {given!r}; allowed are 0 to 1, or a list of such numbers.")
     return [float(one) for one in found]

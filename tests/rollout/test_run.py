@@ -163,8 +163,8 @@ def test_a_run_is_not_overwritten_and_wrong_settings_are_one_clear_line(
         ([f"resume={tmp_path}"], "no run"),
         (["policy=random", "env.dialect=klingon"], "dialect"),
         (["policy=[]"], "policy is empty"),
-        (["policy=random", "faults.intensity=much"], "faults.intensity"),
-        (["policy=random", "faults.intensity=[]"], "faults.intensity"),
+        (["policy=random", "faults.intensity=much"], "intensity of the storm"),
+        (["policy=random", "faults.intensity=[]"], "intensity of the storm"),
         (["policy=random", "env.budget={calls: -1}"], "calls"),
     ):
         capsys.readouterr()
