@@ -314,6 +314,30 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampled:
+    """What a model read and sampled in one turn, for training: token ids as they were, never made again from text.
+
+    A segment is a run of turns in which each prompt continues what stood before it. Where the prefix changes, because
+    the conversation was trimmed or a template changed it, a new segment begins.
+
+    Attributes:
+        prompt_ids: Token ids that were new in the prompt; the whole prompt where a segment begins.
+        token_ids: Token ids of the turn as they were sampled.
+        logprobs: Log-probability, natural, of each of them in the distribution that it was drawn from.
+        prefix: `murk.rollout.segments.prefix_of` the ids of the segment before `prompt_ids`; empty where one begins.
+        version: Of the weights that sampled the turn.
+        usage: What the turn cost by itself, by name.
+    """
+
+    prompt_ids: tuple[int, ...] = ()
+    token_ids: tuple[int, ...] = ()
+    logprobs: tuple[float, ...] = ()
+    prefix: str = ""
+    version: int = 0
+    usage: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Trajectory:
     """The complete record of one episode. The first six fields are what most rewards need.
 
@@ -338,6 +362,7 @@ class Trajectory:
         events: Firings of faults.
         error: What broke in murk or the machine; None if nothing did.
         snapshot: Content digest of the snapshot.
+        sampled: What a model sampled in each turn; empty for policies without one. Outside of the digest.
     """
 
     task: str
@@ -359,6 +384,7 @@ class Trajectory:
     events: tuple[FaultEvent, ...] = ()
     error: str | None = None
     snapshot: str = ""
+    sampled: tuple[Sampled, ...] = ()
 
 
 class World(Protocol):

@@ -5,6 +5,7 @@ status. Scores, log-probabilities, retries, versions and timings stay outside.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -12,7 +13,7 @@ from murk.envs.codec import canonical_json, encode
 from murk.envs.records import Trajectory
 from murk.rollout.episode import text_digest
 
-_OUTSIDE = ("type", "error", "id", "policy", "seed")
+_OUTSIDE = ("type", "error", "id", "policy", "seed", "sampled")
 
 
 def record(trajectory: Trajectory, environment: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,7 +22,8 @@ def record(trajectory: Trajectory, environment: Mapping[str, Any]) -> dict[str, 
     Args:
         environment: Settings of the environment and of the faults.
     """
-    fields = {name: value for name, value in encode(trajectory).items() if name not in _OUTSIDE}
+    covered = encode(replace(trajectory, sampled=()))
+    fields = {name: value for name, value in covered.items() if name not in _OUTSIDE}
     return fields | {"environment": dict(environment)}
 
 

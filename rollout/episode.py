@@ -9,7 +9,7 @@ import gymnasium
 from murk.envs.citations import citations
 from murk.envs.codec import canonical_json, encode
 from murk.envs.desk import Exchange
-from murk.envs.records import Asked, Failure, Response, Step, Trajectory
+from murk.envs.records import Asked, Failure, Response, Sampled, Step, Trajectory
 from murk.envs.seeds import derive
 from murk.rollout.policies import Policy, Start
 
@@ -50,6 +50,7 @@ async def run_episode(
     """
     name = name or type(policy).__name__
     steps: list[Step] = []
+    sampled: list[Sampled] = []
     about: dict[str, Any] = {"policy": name, "sample": sample, "seed": seed, "storm": storm}
     about |= {"intensity": float(intensity), "id": episode_id(seed, name, storm, intensity, task, sample)}
     try:
@@ -59,12 +60,15 @@ async def run_episode(
         agent = policy.begin(Start(derive(seed, "policy", name, task, sample), desk.dialect, tools))
         ended = False
         while not ended:
-            action = encodable((await agent.act(desk.conversation)).text)
+            completion = await agent.act(desk.conversation)
+            action = encodable(completion.text)
             observation, _, terminated, truncated, info = env.step(action)
             steps.append(step_record(desk, action, observation, info))
+            sampled += filter(None, [completion.sampled])
             ended = terminated or truncated
-        return trajectory_of(env, task, tuple(steps), None, about)
+        return trajectory_of(env, task, tuple(steps), None, about | {"sampled": tuple(sampled)})
     except Exception as exception:
+        about["sampled"] = tuple(sampled)
         return trajectory_of(env, task, tuple(steps), describe(exception), about)
 
 

@@ -26,6 +26,9 @@ def schema() -> "pyarrow.Schema":
     texts = {name: pa.string() for name in _PLAIN}
     columns = texts | {"intensity": pa.float64(), "sample": pa.int64(), "seed": pa.int64()}
     columns |= {"messages": pa.list_(message), "steps": pa.list_(pa.string())}
+    tokens = [("prompt_ids", pa.list_(pa.int32())), ("token_ids", pa.list_(pa.int32()))]
+    tokens += [("logprobs", pa.list_(pa.float64())), ("prefix", pa.string()), ("version", pa.int64())]
+    columns["sampled"] = pa.list_(pa.struct([*tokens, ("usage", pa.string())]))
     return pa.schema([*columns.items(), *((name, pa.string()) for name in _JSON), ("digest", pa.string())])
 
 
@@ -46,7 +49,8 @@ def to_row(trajectory: Trajectory, digest: str, system: str) -> dict[str, Any]:
     if trajectory.answer is not None:
         messages.pop()  # the world says nothing to an answer
     row = {name: data[name] for name in _PLAIN} | {name: canonical_json(data[name]) for name in _JSON}
-    return row | {"messages": messages, "steps": steps, "digest": digest}
+    sampled = [turn | {"usage": canonical_json(turn["usage"])} for turn in data["sampled"]]
+    return row | {"messages": messages, "steps": steps, "sampled": sampled, "digest": digest}
 
 
 def from_row(row: Mapping[str, Any]) -> Trajectory:
@@ -63,7 +67,8 @@ def from_row(row: Mapping[str, Any]) -> Trajectory:
             for i, rest in enumerate(row["steps"])
         ]
         data = {name: row[name] for name in _PLAIN} | {name: json.loads(row[name]) for name in _JSON}
-        data |= {"type": "Trajectory", "question": messages[1]["content"], "steps": steps}
+        sampled = [turn | {"usage": json.loads(turn["usage"])} for turn in row["sampled"] or ()]
+        data |= {"type": "Trajectory", "question": messages[1]["content"], "steps": steps, "sampled": sampled}
         trajectory: Trajectory = decode(data)
     except (KeyError, IndexError, TypeError) as error:
         raise ValueError(f"a row is no trajectory: {error!r}") from None

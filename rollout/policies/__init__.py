@@ -5,8 +5,10 @@ and nothing else: no label, no gold page, no rubric.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
+
+from murk.envs.records import Sampled
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +32,12 @@ class Completion:
 
     Attributes:
         text: The turn, in the dialect.
-        prompt_ids: Token ids that were new in the prompt; empty for policies without a model.
-        token_ids: Token ids of the turn as they were sampled.
-        logprobs: Log-probability of each of them under the policy.
-        usage: What the policy spent by itself, by name.
+        sampled: What its model sampled; None for policies without one. A policy that knows no token ids, as one that
+            asks a server, leaves them empty and tells `usage` alone.
     """
 
     text: str
-    prompt_ids: tuple[int, ...] = ()
-    token_ids: tuple[int, ...] = ()
-    logprobs: tuple[float, ...] = ()
-    usage: Mapping[str, float] = field(default_factory=dict)
+    sampled: Sampled | None = None
 
 
 class Agent(Protocol):
