@@ -5,7 +5,7 @@ Files hold one JSON object a line; fields that murk does not know are kept.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -108,12 +108,14 @@ class Task:
         return cls(**known, rubric=criteria, more=more)
 
 
-def read_tasks(source: str | Path | Iterable[Mapping[str, Any]]) -> dict[str, Task]:
-    """Tasks by id, from a JSONL file or from mappings, in their order.
+def read_tasks(source: str | Path | Iterable[Mapping[str, Any]] | Mapping[str, Task]) -> Mapping[str, Task]:
+    """Tasks by id, from a JSONL file or from mappings, in their order; what this gave before is taken as it is.
 
     Raises:
         UsageError: the file cannot be read, a line is no task, or two tasks have one id.
     """
+    if isinstance(source, Mapping):
+        return source
     where = str(source) if isinstance(source, str | Path) else "the list"
     tasks: dict[str, Task] = {}
     rows = _lines(Path(source)) if isinstance(source, str | Path) else enumerate(source, 1)
@@ -133,6 +135,12 @@ def read_tasks(source: str | Path | Iterable[Mapping[str, Any]]) -> dict[str, Ta
     if not tasks:
         raise UsageError(f"no tasks in {where}.")
     return tasks
+
+
+def task_row(task: Task) -> dict[str, Any]:
+    """A task as JSON values, as task files have it."""
+    row = {name: value for name, value in asdict(task).items() if name not in ("rubric", "more") and value}
+    return row | {"rubric": [asdict(criterion) for criterion in task.rubric]} | dict(task.more)
 
 
 def write_tasks(path: Path, tasks: Iterable[Mapping[str, Any]]) -> None:

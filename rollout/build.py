@@ -1,19 +1,22 @@
 """From what a user types to objects. Hydra composes configs; nothing in them is ever instantiated blindly."""
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from murk.envs.codec import canonical_json
-from murk.envs.errors import UsageError
-from murk.envs.tasks import Task, read_tasks
+from murk.envs.errors import UnknownName, UsageError
+from murk.envs.tasks import Task, read_tasks, task_row
+from murk.envs.web.manifest import read_manifest
 from murk.rewards.score import Reward
 from murk.rewards.specs import build, build_named
 from murk.rollout.episode import episode_id
 from murk.rollout.policies import Policy
 from murk.rollout.sources import prepare_tasks, prepare_world
 
+KINDS = ("local", "ray", "cluster")
 _SHORT = {"world": ("world=folder", "world.path"), "tasks": ("tasks=file", "tasks.path")}
 
 
@@ -53,6 +56,37 @@ class Plan:
     faults: Mapping[str, Any]
     seed: int
     episodes: Sequence[Episode]
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """How a run is carried out; nothing of it changes a trajectory.
+
+    Attributes:
+        kind: `local` (in this process), `ray` (actors on this machine) or `cluster` (on a Ray cluster).
+        concurrency: Episodes at a time in each process.
+        retries: How often an episode is run again that broke, or whose worker died.
+        patience: Wall-clock seconds that a step of an environment may take.
+        actors: Number of actors, anywhere.
+        per_host: Number of actors on each host, in the place of `actors`; hosts may come and go.
+        address: Of the cluster, as `auto`; None to begin one on this machine.
+        cpus: Cores that an actor is counted for.
+        gpus: Graphics cards that an actor gets, also a part of one.
+        silence: Seconds without an answer after which an actor is taken for dead and ended.
+        priorities: By policy; those with a smaller number run first. Those that are not named have 0.
+    """
+
+    kind: str
+    concurrency: int = 8
+    retries: int = 2
+    patience: float = 300.0
+    actors: int | None = None
+    per_host: int | None = None
+    address: str | None = None
+    cpus: float = 1.0
+    gpus: float = 0.0
+    silence: float = 120.0
+    priorities: Mapping[str, int] = field(default_factory=dict)
 
 
 def compose(overrides: Sequence[str], name: str = "rollout") -> dict[str, Any]:
@@ -108,30 +142,91 @@ def plan(config: Mapping[str, Any]) -> Plan:
     if not tasks:
         raise UsageError(f"no task of {path} is of the split {split!r}; allowed are tune, test, or null for all.")
     tasks = dict(list(tasks.items())[: config["episodes"]])
-    seed, faults = config["seed"], dict(config["faults"])
-    intensities = _intensities(faults.pop("intensity"))
+    seed, storm = config["seed"], config["faults"]["name"]
+    intensities = _intensities(config["faults"]["intensity"])
     if not config.get("policy"):
         raise UsageError("policy is empty; allowed are one policy or a list of them.")
     episodes = [
-        Episode(episode_id(seed, policy, faults["name"], intensity, task, sample), policy, task, sample, intensity)
+        Episode(episode_id(seed, policy, storm, intensity, task, sample), policy, task, sample, intensity)
         for task in tasks
         for sample in range(config["samples"])
         for intensity in intensities
         for policy in config["policy"]
     ]
-    found = {"kind": "folder", "path": str(snapshot.resolve())}
+    found = {"kind": "folder", "path": _address(config["world"], snapshot)}
     source = {"kind": "file", "path": str(path.resolve()), "split": split}
+    return _plan(dict(config) | {"world": found, "tasks": source}, snapshot, tasks, episodes)
+
+
+def _address(world: Mapping[str, Any], snapshot: Path) -> str:
+    """Where others find the snapshot: its URL if it has one."""
+    path = str(world.get("path", ""))
+    return path if "://" in path else str(snapshot.resolve())
+
+
+def _plan(config: Mapping[str, Any], snapshot: Path, tasks: Mapping[str, Task], episodes: Sequence[Episode]) -> Plan:
+    """A plan whose world and tasks are there."""
     return Plan(
-        config=dict(config) | {"world": found, "tasks": source},
+        config=config,
         snapshot=snapshot,
         tasks=tasks,
         policies={name: settings or {} for name, settings in config["policy"].items()},
         environment=config["env"],
         reward=config["reward"] or {},
-        faults=faults,
-        seed=seed,
+        faults={name: value for name, value in config["faults"].items() if name != "intensity"},
+        seed=config["seed"],
         episodes=episodes,
     )
+
+
+def job(made: Plan, folder: Path | None, mark: str) -> dict[str, Any]:
+    """What a worker needs of a plan, as JSON values: it may live on another machine.
+
+    Args:
+        folder: Of the run; None where nothing is to be kept.
+        mark: By which a worker knows that it sees the same folder.
+    """
+    return {
+        "config": dict(made.config),
+        "tasks": [task_row(task) for task in made.tasks.values()],
+        "snapshot": made.config["world"]["path"],
+        "digest": read_manifest(made.snapshot)["content_digest"],
+        "folder": str(folder.resolve()) if folder else "",
+        "mark": mark,
+    }
+
+
+def plan_of(data: Mapping[str, Any], snapshot: Path) -> Plan:
+    """The plan of a job, without its episodes.
+
+    Args:
+        snapshot: Folder of the snapshot on this machine.
+    """
+    return _plan(data["config"], snapshot, read_tasks(data["tasks"]), [])
+
+
+def crew(config: Mapping[str, Any]) -> Crew:
+    """How a run is to be carried out, from the group `rollout`.
+
+    Raises:
+        UsageError: a setting is wrong.
+    """
+    try:
+        made = Crew(**config)
+    except TypeError as error:
+        raise UsageError(f"settings of rollout: {error}.") from None
+    if made.kind not in KINDS:
+        raise UnknownName("kind of rollout", str(made.kind), KINDS)
+    numbers = [name for name in ("actors", "per_host") if getattr(made, name) is not None]
+    for name, least in ({"concurrency": 1, "retries": 0} | dict.fromkeys(numbers, 1)).items():
+        value = getattr(made, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise UsageError(f"rollout.{name} is {value!r}; allowed are whole numbers from {least}.")
+    for name in ("patience", "silence", "cpus", "gpus"):
+        value = getattr(made, name)
+        if not isinstance(value, int | float) or value < 0 or (not value and name in ("patience", "silence")):
+            raise UsageError(f"rollout.{name} is {value!r}; allowed are numbers above 0.")
+    return replace(made, actors=os.cpu_count() or 1) if not numbers else made
 
 
 def make_policy(name: str, settings: Mapping[str, Any]) -> Policy:

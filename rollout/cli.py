@@ -4,10 +4,14 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from murk.envs.errors import UsageError
+
+if TYPE_CHECKING:
+    from murk.rollout.build import Plan
 
 
 def add_rollout(parser: argparse.ArgumentParser) -> None:
@@ -46,46 +50,63 @@ def add_show(parser: argparse.ArgumentParser) -> None:
 def rollout(args: argparse.Namespace) -> int:
     """Runs a plan, or what is missing of one."""
     from murk.rollout.build import compose, plan
-    from murk.rollout.local import Worker, run_local
-    from murk.rollout.progress import Bar
-    from murk.rollout.run import begin, check_same, missing, read_config, summarise
-    from murk.rollout.store import Store
+    from murk.rollout.drive import drive
+    from murk.rollout.engine import Engine
+    from murk.rollout.run import begin
 
     given = [override for override in args.overrides if not override.startswith("resume=")]
     resume = next((override[7:] for override in args.overrides if override.startswith("resume=")), None)
     if resume is None:
         composed = plan(compose(given))
-        folder, worker = Path(composed.config["out"]), Worker(composed)
+        Engine(composed).close()  # what cannot be made is told before anything is written
+        folder = Path(composed.config["out"])
         begin(composed, folder)
     else:
         folder = Path(resume)
-        stored = read_config(folder)
-        if given:
-            check_same(stored, plan(compose(given)).config)
-        own = {"kind": "file", "path": str(folder / "tasks.jsonl"), "split": None}
-        composed = plan(stored | {"tasks": own, "episodes": None})
-        worker = Worker(composed)
-    left = len(missing(composed, folder))
+        composed = resumed(folder, given)
     started = time.monotonic()
     try:
-        with Bar(len(composed.episodes), len(composed.episodes) - left) as bar:
-            run_local(worker, folder, bar.update)
+        summary = drive(composed, folder)
     except KeyboardInterrupt:
-        print(
-            f"murk: stopped; nothing that was finished is lost. Go on with: murk rollout resume={folder}",
-            file=sys.stderr,
-        )
+        _stopped("stopped", folder)
         return 130
-    Store(folder).compact()
-    summary = summarise(folder)
+    except OSError as error:
+        _stopped(str(error), folder)
+        return 1
     if args.json:
         print(json.dumps(summary))
     else:
         from murk.rollout.show import print_summary
 
         print_summary(summary)
-        print(f"{left} episodes in {time.monotonic() - started:.1f} s; {folder}")
+        print(f"{len(composed.episodes)} episodes, {time.monotonic() - started:.1f} s; {folder}")
     return 0
+
+
+def resumed(folder: Path, given: Sequence[str]) -> "Plan":
+    """The plan of a run that was begun before; how it is carried out may be told anew.
+
+    Raises:
+        UsageError: the folder holds no run, or the settings are others.
+    """
+    from murk.rollout.build import compose, plan
+    from murk.rollout.run import check_same, read_config
+
+    stored = read_config(folder)
+    own = {"kind": "file", "path": str(folder / "tasks.jsonl"), "split": None}
+    anew: dict[str, Any] = {}
+    if given:
+        composed = compose(given)
+        rest = [override for override in given if not override.startswith("rollout")]
+        anew = {"rollout": composed["rollout"]} if len(rest) < len(given) else {}
+        if rest:
+            check_same(stored, plan(composed).config)
+    return plan(stored | {"tasks": own, "episodes": None} | anew)
+
+
+def _stopped(why: str, folder: Path) -> None:
+    told = f"murk: {why}; nothing that was finished is lost. Go on with: murk rollout resume={folder}"
+    print(told, file=sys.stderr)
 
 
 def replay(args: argparse.Namespace) -> int:

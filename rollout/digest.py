@@ -13,6 +13,7 @@ from murk.envs.codec import canonical_json, encode
 from murk.envs.records import Trajectory
 from murk.rollout.episode import text_digest
 
+_CACHES = ("retrievals",)  # they change no byte of an episode
 _OUTSIDE = ("type", "error", "id", "policy", "seed", "sampled")
 
 
@@ -24,7 +25,7 @@ def record(trajectory: Trajectory, environment: Mapping[str, Any]) -> dict[str, 
     """
     covered = encode(replace(trajectory, sampled=()))
     fields = {name: value for name, value in covered.items() if name not in _OUTSIDE}
-    return fields | {"environment": dict(environment)}
+    return fields | {"environment": {name: value for name, value in environment.items() if name not in _CACHES}}
 
 
 def digest(trajectory: Trajectory, environment: Mapping[str, Any]) -> str:

@@ -1,6 +1,8 @@
 """One episode: a policy in an environment, to a trajectory. It knows no Ray, no config and no files."""
 
 import traceback
+from collections.abc import Awaitable, Callable
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -21,6 +23,11 @@ def episode_id(seed: int, policy: str, storm: str, intensity: float, task: str, 
     return f"{derive(seed, policy, storm, float(intensity), task, sample):016x}"
 
 
+async def here(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Calls a function at once."""
+    return function(*arguments)
+
+
 async def run_episode(
     env: gymnasium.Env[str, str],
     policy: Policy,
@@ -31,6 +38,7 @@ async def run_episode(
     name: str = "",
     storm: str = "none",
     intensity: float = 0.0,
+    call: Callable[..., Awaitable[Any]] = here,
 ) -> Trajectory:
     """Runs one episode to its end.
 
@@ -43,6 +51,8 @@ async def run_episode(
         name: Of the policy, for the record.
         storm: Name of the set of faults, for the record.
         intensity: Its intensity, for the record.
+        call: Awaited with a function of the environment and its arguments, it calls the one with the others, as in a
+            thread; by default at once.
 
     Returns:
         The trajectory. Where murk, the policy's machinery or the machine fails, its status is `errored`, it holds the
@@ -54,7 +64,8 @@ async def run_episode(
     about: dict[str, Any] = {"policy": name, "sample": sample, "seed": seed, "storm": storm}
     about |= {"intensity": float(intensity), "id": episode_id(seed, name, storm, intensity, task, sample)}
     try:
-        about["question"], _ = env.reset(seed=seed, options={"task": task, "sample": sample})
+        reset = partial(env.reset, seed=seed, options={"task": task, "sample": sample})
+        about["question"], _ = await call(reset)
         desk: Any = env.unwrapped
         tools = tuple(offer.schema for offer in desk.offers.values())
         agent = policy.begin(Start(derive(seed, "policy", name, task, sample), desk.dialect, tools))
@@ -62,7 +73,7 @@ async def run_episode(
         while not ended:
             completion = await agent.act(desk.conversation)
             action = encodable(completion.text)
-            observation, _, terminated, truncated, info = env.step(action)
+            observation, _, terminated, truncated, info = await call(env.step, action)
             steps.append(step_record(desk, action, observation, info))
             sampled += filter(None, [completion.sampled])
             ended = terminated or truncated

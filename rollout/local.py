@@ -1,101 +1,85 @@
-"""Runs a plan in this process, one episode after another."""
+"""The pool `local`: episodes side by side in this process, without Ray."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from murk.envs.actions import system_prompt
-from murk.envs.deep_research import DeepResearchEnv
-from murk.envs.records import Trajectory
-from murk.rewards.score import Score, scorer
-from murk.rollout.build import Episode, Plan, make_policy, make_reward
-from murk.rollout.digest import digest
-from murk.rollout.episode import describe, run_episode, text_digest
-from murk.rollout.pages import pages_of
-from murk.rollout.run import missing, task_row
-from murk.rollout.store import Store
-
-Progress = Callable[[Trajectory, float | None], None]
+from murk.rollout.backlog import Backlog, Flight
+from murk.rollout.engine import Engine
+from murk.rollout.outcome import Load, Outcome
 
 
-class Worker:
-    """What runs episodes of a plan: an environment, the policies and the reward, made once.
+class LocalPool:
+    """Runs what a backlog holds in an event loop of its own, which turns while `advance` waits.
 
-    Raises:
-        UsageError: one of them cannot be made.
+    Args:
+        engine: Runs the episodes.
+        backlog: What to run; it may grow at any time.
+        concurrency: Episodes at a time, from 1.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self._reward = make_reward(plan.reward)
-        self._scorer = scorer(plan.reward, self._reward) if self._reward else None
-        self._policies = {name: make_policy(name, settings) for name, settings in plan.policies.items()}
-        rows = [task_row(task) for task in plan.tasks.values()]
-        self._settings = {one: environment(plan, one) for one in {episode.intensity: None for episode in plan.episodes}}
-        self._envs = {
-            intensity: DeepResearchEnv(str(plan.snapshot), rows, reward=None, **settings)
-            for intensity, settings in self._settings.items()
-        }
-        env = next(iter(self._envs.values()))
-        self._system = system_prompt([offer.schema for offer in env.offers.values()], env.dialect)
+    def __init__(self, engine: Engine, backlog: Backlog, concurrency: int) -> None:
+        self._engine, self._backlog, self._room = engine, backlog, concurrency
+        self._waiting: list[Flight] = []
+        self._running = 0
+        self._ended: asyncio.Queue[tuple[Flight, Outcome | BaseException]] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._runner = asyncio.Runner()
 
-    async def run(self, episode: Episode, store: Store) -> tuple[Trajectory, float | None]:
-        """Runs an episode, scores it and keeps it; returns its trajectory and reward.
+    def advance(self, seconds: float = 1.0) -> list[Outcome]:
+        """Waits until episodes end, at most so many seconds; gives those that have ended for good.
 
         Raises:
             OSError: the disk is full or fails.
+            KeyboardInterrupt: the user stopped the run; what was finished is kept.
         """
-        plan = self.plan
-        env, policy = self._envs[episode.intensity], self._policies[episode.policy]
-        about: dict[str, Any] = {"seed": plan.seed, "storm": plan.faults["name"], "intensity": episode.intensity}
-        about |= {"task": episode.task, "sample": episode.sample, "name": episode.policy}
-        trajectory = await run_episode(env, policy, **about)
-        whole = trajectory.status != "errored"
-        texts = {url: page.text for url, page in env.desk.pages.items()} if whole else {}
-        score = self._score(trajectory, pages_of(plan.snapshot, trajectory, texts))
-        pages = {text_digest(text): text for text in texts.values()}
-        store.add(trajectory, digest(trajectory, self._settings[episode.intensity]), self._system, pages, score)
-        return trajectory, score["value"] if score else None
+        return self._runner.run(self._advance(seconds))
 
-    def _score(self, trajectory: Trajectory, texts: Mapping[str, str]) -> dict[str, Any] | None:
-        """JSON values of the score. A reward that breaks gives one without a value that says why: it is never 0."""
-        if self._reward is None or trajectory.status == "errored":
-            return None
+    def load(self) -> Load:
+        """How busy it is."""
+        return Load(len(self._backlog) + len(self._waiting), self._running, 1, self._backlog.retried)
+
+    def update(self, weights: Any, version: int) -> None:
+        """Gives new weights to the policies that take them."""
+        self._engine.update(weights, version)
+
+    def close(self) -> None:
+        """Gives up what is running, and ends the threads."""
+        self._runner.close()
+        self._engine.close()
+
+    async def _advance(self, seconds: float) -> list[Outcome]:
+        self._fill()
+        if not self._running:
+            return []
         try:
-            score = self._reward(trajectory, self.plan.tasks[trajectory.task], texts)
+            ended = [await asyncio.wait_for(self._ended.get(), seconds)]
+        except TimeoutError:
+            return []
+        while not self._ended.empty():
+            ended.append(self._ended.get_nowait())
+        final = []
+        for flight, outcome in ended:
+            self._running -= 1
+            if isinstance(outcome, BaseException):
+                raise outcome
+            if self._backlog.ended(flight, outcome):
+                final.append(outcome)
+        self._fill()
+        return final
+
+    def _fill(self) -> None:
+        while self._running < self._room:
+            if not self._waiting:
+                self._waiting, _ = self._backlog.take(idle=not self._running)
+            if not self._waiting:
+                return
+            task = asyncio.get_running_loop().create_task(self._run(self._waiting.pop(0)))
+            self._running += 1
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, flight: Flight) -> None:
+        try:
+            self._ended.put_nowait((flight, await self._engine.run(flight)))
         except Exception as error:
-            score = Score(None, notes=(describe(error),))
-        return asdict(score) | {"scorer": self._scorer}
-
-
-def environment(plan: Plan, intensity: float) -> dict[str, Any]:
-    """Keywords of the environment at an intensity, besides snapshot and tasks."""
-    return dict(plan.environment) | {"faults": dict(plan.faults) | {"intensity": intensity}}
-
-
-def run_local(worker: Worker, folder: Path, progress: Progress = lambda trajectory, reward: None) -> None:
-    """Runs the episodes of a plan that its folder does not hold yet.
-
-    Args:
-        worker: With the plan.
-        folder: Of the run.
-        progress: Called after each episode with its trajectory and reward.
-
-    Raises:
-        OSError: the disk is full or fails.
-        KeyboardInterrupt: the user stopped the run; what was finished is kept.
-    """
-    asyncio.run(_run(worker, folder, progress))
-
-
-async def _run(worker: Worker, folder: Path, progress: Progress) -> None:
-    store, left = Store(folder), set(missing(worker.plan, folder))
-    try:
-        for episode in worker.plan.episodes:
-            if episode.id in left:
-                progress(*await worker.run(episode, store))
-                await asyncio.sleep(0)  # policies without a model never wait, and a request to stop must get through
-    finally:
-        store.close()
+            self._ended.put_nowait((flight, error))

@@ -10,10 +10,11 @@ from typing import Any
 from murk.envs.codec import encode
 from murk.envs.deep_research import DeepResearchEnv
 from murk.envs.records import Step, Trajectory
-from murk.envs.tasks import read_tasks
+from murk.envs.tasks import read_tasks, task_row
 from murk.rollout.digest import digest
 from murk.rollout.episode import describe, step_record, trajectory_of
-from murk.rollout.run import read_config, task_row
+from murk.rollout.nodes import local_snapshot
+from murk.rollout.run import read_config
 from murk.rollout.store import Store
 
 
@@ -50,7 +51,7 @@ def replay(
         UsageError: the folder holds no run, or its snapshot cannot be opened.
     """
     config = read_config(folder)
-    where = str(snapshot or config["world"]["path"])
+    where = str(snapshot or local_snapshot(config["world"]["path"]))
     mode: Any = "rerun" if rerun_shell else True
     tasks = [task_row(task) for task in read_tasks(folder / "tasks.jsonl").values()]
     envs: dict[float, tuple[DeepResearchEnv, dict[str, Any]]] = {}
@@ -93,7 +94,7 @@ def again(env: DeepResearchEnv, old: Trajectory) -> Trajectory:
         steps.append(step_record(env, step.action, observation, info))
         if terminated or truncated:
             break
-    names = ("id", "policy", "sample", "seed", "storm", "intensity")
+    names = ("id", "policy", "sample", "seed", "storm", "intensity", "sampled")
     about = {name: getattr(old, name) for name in names} | {"question": question}
     return trajectory_of(env, old.task, tuple(steps), None, about)
 

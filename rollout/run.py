@@ -1,15 +1,17 @@
 """A run's folder: begun, resumed, and summed up."""
 
+import fcntl
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from murk.envs.codec import canonical_json
 from murk.envs.errors import UsageError
-from murk.envs.tasks import Task, read_tasks
+from murk.envs.tasks import read_tasks, task_row
 from murk.rollout.build import Plan
 from murk.rollout.digest import digest_of_run
 from murk.rollout.exposure import exposure
@@ -54,6 +56,34 @@ def read_config(folder: Path) -> dict[str, Any]:
     return {str(name): value for name, value in config.items()}
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps a run to one driver at a time; the lock goes with the process that holds it.
+
+    Raises:
+        UsageError: another process is at work on the run.
+    """
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(f"another process is at work on {folder}; wait for its end, or stop it.") from None
+        yield
+
+
+def mark(folder: Path) -> str:
+    """By which a worker knows that a folder is the one of this run, on a disk that both see."""
+    return sha256((folder / "config.yaml").read_bytes()).hexdigest()
+
+
+def is_here(folder: Path, expected: str) -> bool:
+    """Whether a run's folder is on a disk that this process sees and can write to."""
+    try:
+        return mark(folder) == expected and os.access(folder, os.W_OK)
+    except OSError:
+        return False
+
+
 def check_same(stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Compares the config of a run with the one that it is to be resumed under.
 
@@ -91,12 +121,6 @@ def summarise(folder: Path) -> dict[str, Any]:
     }
     write_text(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
     return summary
-
-
-def task_row(task: Task) -> dict[str, Any]:
-    """A task as JSON values, as task files have it."""
-    row = {name: value for name, value in asdict(task).items() if name not in ("rubric", "more") and value}
-    return row | {"rubric": [asdict(criterion) for criterion in task.rubric]} | dict(task.more)
 
 
 def to_yaml(config: Mapping[str, Any]) -> str:

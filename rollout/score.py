@@ -18,6 +18,7 @@ from murk.rollout.build import compose, make_reward
 from murk.rollout.episode import describe
 from murk.rollout.journal import Journal, read_journal
 from murk.rollout.metrics import interval
+from murk.rollout.nodes import local_snapshot
 from murk.rollout.pages import pages_of
 from murk.rollout.run import read_config, summarise, write_text
 from murk.rollout.store import Store
@@ -108,7 +109,8 @@ class Rescoring:
         self, folder: Path, target: Path, reward: Reward, made_by: Mapping[str, Any], threads: int = 1
     ) -> None:
         self._store, self._tasks = Store(folder), read_tasks(folder / "tasks.jsonl")
-        self._snapshot = Path(read_config(folder)["world"]["path"])
+        path = str(read_config(folder)["world"]["path"])
+        self._snapshot = local_snapshot(path) if "://" in path else Path(path)
         self._target, self._journal = target, target.with_name(f"{target.name}.journal")
         self._reward, self._made_by, self._threads = reward, json.loads(json.dumps(made_by)), threads
 

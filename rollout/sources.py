@@ -7,6 +7,7 @@ from typing import Any
 from murk.envs.codec import canonical_json
 from murk.envs.errors import UnknownName, UsageError
 from murk.envs.seeds import derive
+from murk.rollout.nodes import local_snapshot
 
 WORLDS = ("generated", "factbook", "sources", "folder")
 TASKS = ("synthesized", "imported", "file")
@@ -26,7 +27,7 @@ def prepare_world(config: Mapping[str, Any], folder: Path) -> Path:
     if kind not in WORLDS:
         raise UnknownName("kind of world", str(kind), WORLDS)
     if kind == "folder":
-        return Path(config["path"])
+        return local_snapshot(str(config["path"]))
     out = folder / _name(config)
     if not out.exists():
         _build_world(kind, config, out)

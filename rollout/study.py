@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from murk.rollout.build import Plan, compose, plan
-from murk.rollout.local import Worker, run_local
-from murk.rollout.progress import Bar
-from murk.rollout.run import begin, check_same, missing, read_config, summarise, write_text
-from murk.rollout.store import Store
+from murk.rollout.drive import drive
+from murk.rollout.engine import Engine
+from murk.rollout.run import begin, check_same, read_config, write_text
 
 
 def add_command(parser: argparse.ArgumentParser) -> None:
@@ -52,15 +51,10 @@ def _plan(given: Sequence[str], storm: str, intensities: Sequence[float], out: P
 
 
 def _run(made: Plan, folder: Path) -> dict[str, Any]:
-    worker = Worker(made)
     if not folder.exists():
+        Engine(made).close()
         begin(made, folder)
-    left = len(missing(made, folder))
-    if left:
-        with Bar(len(made.episodes), len(made.episodes) - left) as bar:
-            run_local(worker, folder, bar.update)
-        Store(folder).compact()
-    return summarise(folder)
+    return drive(made, folder)
 
 
 def print_study(rows: Sequence[Mapping[str, Any]], intensities: Sequence[float]) -> None:

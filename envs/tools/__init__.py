@@ -25,6 +25,10 @@ CAPABILITIES = ("plan", "seek", "verify", "report")
 class Tool(Protocol):
     """One tool.
 
+    A tool with an attribute `instant` that is true never waits for anything outside of this process, as a command, the
+    network or another's lock, if the world that it asks does not; others are called in threads where many episodes run
+    side by side.
+
     Attributes:
         description: What it does, for the agent.
         parameters: JSON schema of its arguments (an object).

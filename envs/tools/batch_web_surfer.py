@@ -29,6 +29,7 @@ class BatchWebSurfer:
     inline: int = 4_096
     content: int = 1_024
 
+    instant = True
     description = (
         "Search the web or open pages, several at once. action=batch_search takes queries; each may hold words, "
         '"a phrase", site:host and -word, and topk hits are shared out over them. action=batch_open takes urls. '
@@ -74,7 +75,7 @@ class BatchWebSurfer:
         answers = desk.ask_all([Search(query, topk, shelf) for query in queries])
         blocks = []
         for query, answer, hits in zip(queries, answers, _shared_out(answers, topk), strict=True):
-            block: dict[str, Any] = {"query": query, "results": [self._row(hit) for hit in hits]}
+            block: dict[str, Any] = {"query": query, "results": list(map(self._row, hits))}
             if not isinstance(answer, Hits):
                 block["error"] = _failed(answer)
             blocks.append(block)

@@ -13,6 +13,7 @@ from murk.envs.desk import Desk
 class BudgetTool:
     """Tells the budget."""
 
+    instant = True
     description = "Show what you have spent (tool calls, tokens, simulated seconds, money) and what is left."
 
     @property

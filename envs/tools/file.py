@@ -14,6 +14,8 @@ class FileTool:
 
     patch: bool = True
 
+    instant = True
+
     @property
     def description(self) -> str:
         text = "Work on files of your workspace: read (from offset, at most limit bytes), write, append, list, stat"

@@ -17,6 +17,7 @@ class FindTool:
     around: int = 150
     most: int = 20
 
+    instant = True
     description = "Find where a text occurs in a page (url) or in a file of the workspace (path); case is ignored."
 
     @property

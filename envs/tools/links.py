@@ -16,6 +16,7 @@ class LinksTool:
 
     inline: int = 4_096
 
+    instant = True
     description = "List the hyperlinks of a page with their texts, in the order of the page."
 
     @property

@@ -21,6 +21,7 @@ FIELDS = ("task", "status", "priority", "details", "dependencies", "tags")
 class TodoTool:
     """Keeps a plan."""
 
+    instant = True
     description = (
         "Keep a plan. updates maps the id of an item to its fields (task, status, priority, details, dependencies, "
         "tags); an item with a task is written anew, one without is changed, null removes it, {} only shows the plan."

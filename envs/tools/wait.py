@@ -13,6 +13,7 @@ class WaitTool:
 
     longest: float = 3_600.0
 
+    instant = True
     description = "Let simulated time pass, for example until a site may be asked again."
 
     @property
