@@ -74,6 +74,7 @@ class Crew:
         gpus: Graphics cards that an actor gets, also a part of one.
         silence: Seconds without an answer after which an actor is taken for dead and ended.
         priorities: By policy; those with a smaller number run first. Those that are not named have 0.
+        tensorboard: Whether the run's figures are written for TensorBoard as well, into its folder.
     """
 
     kind: str
@@ -87,6 +88,7 @@ class Crew:
     gpus: float = 0.0
     silence: float = 120.0
     priorities: Mapping[str, int] = field(default_factory=dict)
+    tensorboard: bool = False
 
 
 def compose(overrides: Sequence[str], name: str = "rollout") -> dict[str, Any]:

@@ -74,7 +74,7 @@ def _run(plan: Plan, folder: Path, how: Crew, backlog: Backlog, done: int) -> No
     total, store = len(plan.episodes), Store(folder, "driver")
     pool = open_pool(plan, folder, how, backlog)
     try:
-        with Progress(total, done, folder=folder) as progress:
+        with Progress(total, done, folder=folder, tensorboard=how.tensorboard) as progress:
             while done < total:
                 for outcome in pool.advance():
                     if outcome.entry is not None or outcome.status == "errored":

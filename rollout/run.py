@@ -15,6 +15,7 @@ from murk.envs.tasks import read_tasks, task_row
 from murk.rollout.build import Plan
 from murk.rollout.digest import digest_of_run
 from murk.rollout.exposure import exposure
+from murk.rollout.machinery import machinery
 from murk.rollout.metrics import figures, grouped
 from murk.rollout.store import Store
 
@@ -119,6 +120,8 @@ def summarise(folder: Path) -> dict[str, Any]:
         "snapshot_digest": next((row["snapshot"] for row in rows), ""),
         "seed": config.get("seed"),
     }
+    if (told := machinery(folder)) is not None:
+        summary["machinery"] = told
     write_text(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
     return summary
 
