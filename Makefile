@@ -37,7 +37,7 @@ clean:
 
 $(VENV)/.ready: $(NEEDS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install $(PIP_FLAGS) -e ".[build,record,mcp,judge,rollout,dev]"
+	$(BIN)/pip install $(PIP_FLAGS) -e ".[build,record,mcp,judge,rollout,tensorboard,dev]"
 	touch $@
 
 $(VENV)/.all: $(VENV)/.ready
@@ -47,7 +47,7 @@ $(VENV)/.all: $(VENV)/.ready
 
 $(CORE)/.ready: $(NEEDS)
 	$(PYTHON) -m venv $(CORE)
-	$(CORE)/bin/pip install $(PIP_FLAGS) -e ".[build,record,mcp,judge,rollout,dev]"
+	$(CORE)/bin/pip install $(PIP_FLAGS) -e ".[build,record,mcp,judge,rollout,tensorboard,dev]"
 	touch $@
 
 .venv-bench/.ready: $(NEEDS) tests/benchmarks/requirements.txt

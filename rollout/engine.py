@@ -23,7 +23,7 @@ from murk.rollout.pages import pages_of
 from murk.rollout.store import entry_of
 from murk.rollout.threads import Threads
 
-THREADS = 4
+THREADS = 64
 SCORERS = 16
 
 Keep = Callable[[Mapping[str, Any]], None]

@@ -54,3 +54,30 @@ def test_reading_a_snapshot_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert not loaded & {"torch", "transformers", "ray", "hydra", "rich", "httpx", "html_to_markdown", "webencodings"}
+
+
+ONLY_IN = {
+    "ray": {"rollout/worker.py", "rollout/collect.py"},
+    "hydra": {"rollout/build.py", "rollout/main.py"},
+    "omegaconf": {"rollout/build.py", "rollout/run.py"},
+    "fsspec": {"rollout/nodes.py"},
+}
+
+
+@pytest.mark.parametrize("package", ONLY_IN)
+def test_heavy_packages_stay_in_their_places(package: str) -> None:
+    used = {
+        str(path.relative_to(ROOT))
+        for tree in TREES
+        for path in sorted((ROOT / tree).rglob("*.py"))
+        if package in {name.split(".")[0] for name in imports(path)}
+    }
+    assert used
+    assert used <= ONLY_IN[package]
+
+
+def test_the_command_line_starts_without_anything_heavy() -> None:
+    code = "import sys, murk.rollout.main, murk.rollout.cli, murk.rollout.policies; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert not loaded & {"torch", "transformers", "ray", "hydra", "rich", "httpcore", "pyarrow", "fsspec", "diskcache"}
