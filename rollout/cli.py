@@ -19,8 +19,9 @@ def add_rollout(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "example: murk rollout world=generated policy=[naive,careful] episodes=30 out=runs/first. "
         "world is generated, factbook, wikispeedia or a snapshot's folder; tasks is synthesized, facts, creak, "
-        "strategyqa or a file; policy is one or a list of naive, react, careful, closed_book, random, scripted. "
-        "Settings within are reached by dots, as world.pages=10000. resume=FOLDER goes on with a run."
+        "strategyqa or a file; policy is one or a list of naive, react, careful, closed_book, random, scripted, chat, "
+        "transformers; rollout is local, ray or cluster. Settings within are reached by dots, as world.pages=10000 or "
+        "rollout.concurrency=64. resume=FOLDER goes on with a run, also with another rollout."
     )
     parser.add_argument("overrides", nargs="*", metavar="NAME=VALUE", help="settings, in Hydra's syntax")
     parser.add_argument("--json", action="store_true", help="print summary.json instead of a table")
