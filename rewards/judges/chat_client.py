@@ -1,7 +1,7 @@
 """Requests to an OpenAI-compatible server: many at once, repeated where that may help, each within its time.
 
-An event loop in a daemon thread of its own serves all judges of a process, so that callers may be in any thread, with
-an event loop or without. httpcore, which it needs, comes with the extra `judge`.
+Who has an event loop awaits `Client.post` in it. For the judges, which may be called in any thread, an event loop in a
+daemon thread of its own serves all of a process. httpcore comes with the extra `judge`.
 """
 
 import asyncio
@@ -9,18 +9,18 @@ import json
 import os
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from murk.envs.errors import UsageError
 from murk.envs.seeds import uniform
+from murk.rewards.judges.chat_lines import Lines, TooLong
 from murk.rewards.judges.chat_verdicts import Answer
 
-MAX_BYTES = 8 << 20
 _REFUSED = (400, 413, 422)
 _AGAIN = (408, 409, 425, 429)
 _T = TypeVar("_T")
@@ -33,7 +33,7 @@ class Service:
     Attributes:
         base_url: Address of the API, such as `http://127.0.0.1:8000/v1`.
         key_env: Name of the environment variable that holds the key; empty where none is needed.
-        concurrency: Requests at a time, over all threads, from 1 to 1,000.
+        concurrency: Requests at a time, from 1 to 10,000; each needs a file descriptor.
         timeout: Seconds that one request may take, from the connection to the last byte, up to 3,600.
         retries: How often a request that failed for the moment is made again, from 0 to 20.
         backoff: Seconds before the first retry, doubled for each further one, up to 600.
@@ -55,109 +55,132 @@ class Service:
         parts = urlsplit(self.base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise UsageError(
-                f"base_url of a judge is {self.base_url!r}; allowed: an address such as http://host:8000/v1."
+                f"base_url of a server is {self.base_url!r}; allowed: an address such as http://host:8000/v1."
             )
-        bounds = {"concurrency": (1, 1_000), "timeout": (0.001, 3_600), "retries": (0, 20), "backoff": (0, 600)}
-        for name, (low, high) in (bounds | {"max_wait": (0, 86_400)}).items():
-            if not low <= getattr(self, name) <= high:
-                raise UsageError(f"{name} of a judge is {getattr(self, name)!r}; allowed: {low} to {high}.")
+        wholes = {"concurrency": (1, 10_000), "retries": (0, 20)}
+        bounds = wholes | {"timeout": (0.001, 3_600), "backoff": (0, 600), "max_wait": (0, 86_400)}
+        for name, (low, high) in bounds.items():
+            value = getattr(self, name)
+            if not low <= value <= high or (name in wholes and not isinstance(value, int)):
+                raise UsageError(f"{name} of a server is {value!r}; allowed: {low} to {high}.")
         self.key()
 
     def key(self) -> str:
         """The key; never stored and never shown."""
         key = os.environ.get(self.key_env, "") if self.key_env else ""
         if self.key_env and not (key.strip() and key.isascii() and key.isprintable()):
-            raise UsageError(f"the environment variable {self.key_env} holds no key (key_env of a judge).")
+            raise UsageError(f"the environment variable {self.key_env} holds no key (key_env of a server).")
         return key.strip()
 
 
-class Client:
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[_T]):
+    """What came of one request.
+
+    Attributes:
+        value: What was read from the response; None where there is none.
+        refused: Whether the server refused the request as such.
+        note: What went wrong.
+        text: The beginning of what the server said to that, without the key.
+        retries: How often the request was made again.
+    """
+
+    value: _T | None
+    refused: bool = False
+    note: str = ""
+    text: str = ""
+    retries: int = 0
+
+
+class Client(Generic[_T]):
     """Asks a service.
 
     Args:
         service: Where.
-        read: Turns the JSON of a successful response into an answer; None where it is not what it should be.
+        read: Takes what is wanted from the JSON of a successful response; None where it is not what it should be.
 
     Raises:
         UsageError: httpcore is not installed.
     """
 
-    def __init__(self, service: Service, read: Callable[[Any], Answer | None]) -> None:
-        try:
-            import anyio
-            import httpcore
-        except ImportError as error:
-            raise UsageError(f"the judge 'chat' needs httpcore: pip install 'murk-gym[judge]' ({error}).") from None
-        del anyio
-        self._httpcore: Any = httpcore
+    def __init__(self, service: Service, read: Callable[[Any], _T | None]) -> None:
         self._service, self._read = service, read
-        self._places = asyncio.Semaphore(service.concurrency)
+        self._url = f"{service.base_url.rstrip('/')}/chat/completions"
         self._headers = {"content-type": "application/json", "accept": "application/json"}
-        if key := service.key():
-            self._headers["authorization"] = f"Bearer {key}"
+        self._key = service.key()
+        if self._key:
+            self._headers["authorization"] = f"Bearer {self._key}"
+        self._lines = Lines(self._url, service.concurrency)
 
-    def ask(self, bodies: Sequence[Mapping[str, Any]], done: Callable[[], None] = lambda: None) -> list[Answer]:
-        """Posts to `/chat/completions`; answers in the order of the bodies, whatever happens.
+    def ask(
+        self: "Client[Answer]", bodies: Sequence[Mapping[str, Any]], done: Callable[[], None] = lambda: None
+    ) -> list[Answer]:
+        """Posts in the loop of the judges; answers in the order of the bodies, whatever happens.
 
         Args:
             done: Called after each one, in another thread.
         """
-        return _run(self._all([json.dumps(body).encode() for body in bodies], done))
+        return _run(self._all(bodies, done))
 
-    async def _all(self, bodies: Sequence[bytes], done: Callable[[], None]) -> list[Answer]:
-        async with self._httpcore.AsyncConnectionPool(max_connections=self._service.concurrency) as pool:
+    async def _all(
+        self: "Client[Answer]", bodies: Sequence[Mapping[str, Any]], done: Callable[[], None]
+    ) -> list[Answer]:
+        async def one(body: Mapping[str, Any]) -> Answer:
+            reply = await self.post(body)
+            done()
+            return reply.value or Answer(None, reply.refused, reply.note)
 
-            async def one(body: bytes) -> Answer:
-                async with self._places:  # kept while waiting, so that an overloaded server is asked less
-                    answer = await self._patiently(pool, body)
-                done()
-                return answer
-
+        try:
             return list(await asyncio.gather(*map(one, bodies)))
+        finally:
+            await self._lines.hang_up()  # the loop outlives every judge
 
-    async def _patiently(self, pool: Any, body: bytes) -> Answer:
-        for attempt in range(self._service.retries + 1):
-            answer, wait = await self._once(pool, body)
-            if wait is None or wait > self._service.max_wait:
-                break
-            if attempt < self._service.retries:
+    async def post(self, body: Mapping[str, Any]) -> Reply[_T]:
+        """Posts to `/chat/completions`, again and again where that may help; nothing is raised for what goes wrong.
+
+        Connections of an event loop are kept until it ends, as `asyncio.run` ends one.
+        """
+        content = json.dumps(body).encode()
+        async with self._lines.place():  # kept while waiting, so that an overloaded server is asked less
+            for attempt in range(self._service.retries + 1):
+                reply, wait = await self._once(content)
+                if wait is None or wait > self._service.max_wait or attempt == self._service.retries:
+                    break
                 # The spread keeps requests that failed together from coming back together.
-                pause = self._service.backoff * 2**attempt * (1 + uniform(attempt, body.decode()) / 2)
+                pause = self._service.backoff * 2**attempt * (1 + uniform(attempt, content.decode()) / 2)
                 await asyncio.sleep(max(wait, min(pause, self._service.max_wait)))
-        return answer
+        return replace(reply, retries=attempt)
 
-    async def _once(self, pool: Any, body: bytes) -> tuple[Answer, float | None]:
-        """An answer, and the least wait in seconds before asking again where that makes sense."""
-        h, url = self._httpcore, f"{self._service.base_url.rstrip('/')}/chat/completions"
+    async def _once(self, content: bytes) -> tuple[Reply[_T], float | None]:
+        """A reply, and the least wait in seconds before asking again where that makes sense."""
         try:
-            async with (
-                asyncio.timeout(self._service.timeout),
-                pool.stream("POST", url, headers=list(self._headers.items()), content=body) as response,
-            ):
-                raw = bytearray()
-                async for part in response.aiter_stream():
-                    raw += part
-                    if len(raw) > MAX_BYTES:
-                        return Answer(None, note=f"the server sent more than {MAX_BYTES} bytes"), None
-        except (TimeoutError, h.TimeoutException):
-            return Answer(None, note=f"no answer within {self._service.timeout:g} seconds"), 0.0
-        except (h.NetworkError, h.ProtocolError, OSError) as error:
-            return Answer(None, note=f"no proper answer from the server: {str(error)[:200] or 'it hung up'}"), 0.0
-        return self._received(response.status, {k.lower(): v for k, v in response.headers}, bytes(raw))
+            async with asyncio.timeout(self._service.timeout):
+                status, headers, raw = await self._lines.send(self._headers, content)
+        except TooLong as error:
+            return Reply(None, note=str(error)), None
+        except self._lines.timed_out:
+            return Reply(None, note=f"no answer within {self._service.timeout:g} seconds"), 0.0
+        except self._lines.failed as error:
+            return Reply(None, note=f"no proper answer from the server: {str(error)[:200] or 'it hung up'}"), 0.0
+        return self._received(status, headers, raw)
 
-    def _received(self, status: int, headers: Mapping[bytes, bytes], raw: bytes) -> tuple[Answer, float | None]:
-        if status in _REFUSED:
-            return Answer(None, True, f"the server refused the request with {status}"), None
-        if status in _AGAIN or status >= 500:
-            wait = _seconds(headers.get(b"retry-after", b"").decode("latin-1"))
-            return Answer(None, note=f"the server answered {status}"), wait
+    def _received(self, status: int, headers: Mapping[bytes, bytes], raw: bytes) -> tuple[Reply[_T], float | None]:
         if status != 200:
-            return Answer(None, note=f"the server answered {status}"), None
+            text, wait = raw[:2_000].decode("utf-8", "replace"), None
+            if self._key:
+                text = text.replace(self._key, "***")
+            if status in _AGAIN or status >= 500:
+                wait = _seconds(headers.get(b"retry-after", b"").decode("latin-1"))
+            refused = status in _REFUSED
+            what = f"the server refused the request with {status}" if refused else f"the server answered {status}"
+            return Reply(None, refused, what, text), wait
         try:
-            answer = self._read(json.loads(raw))
+            value = self._read(json.loads(raw))
         except (ValueError, RecursionError):
-            answer = None
-        return (answer, None) if answer else (Answer(None, note="the server's answer is no chat completion"), 0.0)
+            value = None
+        if value is None:
+            return Reply(None, note="the server's answer is no chat completion"), 0.0
+        return Reply(value), None
 
 
 def _seconds(text: str) -> float:
