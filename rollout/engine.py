@@ -7,6 +7,7 @@ thread and back. Each episode has its environment to itself while it runs; all s
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -69,8 +70,10 @@ class Engine:
         env = free.pop() if free else await self._steps.run(self._environment, episode.intensity)
         about: dict[str, Any] = {"seed": plan.seed, "storm": plan.faults["name"], "intensity": episode.intensity}
         about |= {"task": episode.task, "sample": episode.sample, "name": episode.policy}
-        call = _between if env.instant else self._steps.run
-        trajectory = await run_episode(env, self._policies[episode.policy], call=call, **about)
+        call, policy = _between if env.instant else self._steps.run, self._policies[episode.policy]
+        if hasattr(policy, "load"):  # a model, which must not keep the event loop waiting
+            await self._scores.run(_load, policy)
+        trajectory = await run_episode(env, policy, call=call, **about)
         whole = trajectory.status != "errored"
         entry = await self._scores.run(self._entry, trajectory, env if whole else None)
         if whole:
@@ -123,6 +126,12 @@ class Engine:
         except Exception as error:
             score = Score(None, notes=(describe(error),))
         return asdict(score) | {"scorer": self._scorer}
+
+
+def _load(policy: Any) -> None:
+    """Loads what a policy needs; if that fails, its episodes will tell."""
+    with suppress(Exception):
+        policy.load()
 
 
 async def _between(function: Callable[..., Any], *arguments: Any) -> Any:
