@@ -2,7 +2,8 @@
 
 Policies are asynchronous, and environments with a tool that may wait step in threads: a slow model idles no
 environment, and a slow tool no model. Others step in the loop itself, which is twice as fast as passing each step to a
-thread and back. Each episode has its environment to itself while it runs; all share the snapshot, the policies and the reward.
+thread and back. Each episode has its environment to itself while it runs; all share the snapshot, the policies and the
+reward.
 """
 
 import asyncio
