@@ -5,7 +5,6 @@ read. What may be mended without doubt is mended silently (see `dialects.loose_j
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from murk.envs.dialects import hermes, openai, react, step
 from murk.envs.dialects.draft import MAX_CALLS, Draft, Form, RawCall
 from murk.envs.dialects.loose_json import read_json, shorten
 from murk.envs.errors import UnknownName
+from murk.envs.utf8 import Decoded, encodable
 
 __all__ = [
     "DIALECTS",
@@ -27,6 +27,7 @@ __all__ = [
     "Turn",
     "parse",
     "render_results",
+    "render_sized",
     "render_turn",
     "system_prompt",
 ]
@@ -38,7 +39,7 @@ _FORMS: dict[str, Form] = {"step": step, "hermes": hermes, "openai": openai, "re
 DIALECTS = tuple(_FORMS)
 REMINDER: Mapping[str, str] = MappingProxyType({name: form.REMINDER for name, form in _FORMS.items()})
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class ToolCall:
     @property
     def values(self) -> dict[str, Any]:
         """The arguments; a new dict each time."""
-        values: dict[str, Any] = json.loads(self.arguments)
+        values: dict[str, Any] = _DECODER.raw_decode(self.arguments)[0]
         return values
 
 
@@ -95,9 +96,8 @@ def parse(text: str, dialect: str, tools: Sequence[str]) -> Turn:
         return Turn(problems=(f"The turn has {len(text)} characters and was not read; at most {MAX_ACTION} are.",))
     draft = form.read(text)
     calls, problems = _calls(draft, tools)
-    answer = _answer(draft, form, problems)
-    thoughts = (thought.strip() for thought in draft.thoughts)
-    thought = _clean("\n".join(thought for thought in thoughts if thought))
+    answer = _answer(draft, form, problems) if draft.answers or not draft.calls else None
+    thought = _clean("\n".join(filter(None, map(str.strip, draft.thoughts))))
     return Turn(thought, calls, answer, tuple(map(_clean, problems)))
 
 
@@ -128,8 +128,21 @@ def render_results(results: Sequence[tuple[ToolCall, str]], notices: Sequence[st
     Raises:
         UnknownName: there is no such dialect.
     """
-    framed = [(call.id, text) for call, text in results]
-    return _clean(_form(dialect).frame(framed, notices))
+    return render_sized(results, notices, dialect)[0]
+
+
+def render_sized(results: Sequence[tuple[ToolCall, str]], notices: Sequence[str], dialect: str) -> tuple[str, int]:
+    """What `render_results` writes, and its size in bytes as UTF-8."""
+    text = _form(dialect).frame([(call.id, result) for call, result in results], notices)
+    others, more = list(notices), 0
+    for call, result in results:
+        others.append(call.id)
+        if isinstance(result, Decoded):
+            more += result.size - len(result)
+        else:
+            others.append(result)
+    # Frames and what quotes are ASCII, a byte for each character; where the others are, too, the size is known.
+    return (text, len(text) + more) if all(map(str.isascii, others)) else encodable(text)
 
 
 def system_prompt(tools: Sequence[Mapping[str, Any]], dialect: str) -> str:
@@ -178,8 +191,9 @@ def _calls(draft: Draft, tools: Sequence[str]) -> tuple[tuple[ToolCall, ...], li
         problems.append(f"{draft.dropped} calls beyond the first {MAX_CALLS} of the turn are dropped.")
     problems += draft.problems
     ids = _ids([given for _, _, given in good], problems)
-    calls = tuple(ToolCall(name, arguments, id_) for (name, arguments, _), id_ in zip(good, ids, strict=True))
-    return calls, problems
+    return tuple(
+        [ToolCall(name, arguments, id_) for (name, arguments, _), id_ in zip(good, ids, strict=True)]
+    ), problems
 
 
 def _check(raw: RawCall | str, tools: Sequence[str]) -> tuple[str, str, Any]:
@@ -198,7 +212,7 @@ def _check(raw: RawCall | str, tools: Sequence[str]) -> tuple[str, str, Any]:
             arguments = read_json(arguments) if arguments.strip() else {}
         except ValueError as error:
             raise ValueError(f"The arguments of {name} are not valid JSON: {error}; they are an object.") from None
-    if not isinstance(arguments, dict | None):
+    if not (arguments is None or isinstance(arguments, dict)):
         raise ValueError(f"The arguments of {name} are {shorten(arguments)}; they must be a JSON object.")
     text = canonical_json(arguments or {})
     if (clean := _clean(text)) != text:
@@ -226,11 +240,4 @@ def _ids(given: Sequence[Any], problems: list[str]) -> list[str]:
 
 
 def _clean(text: str) -> str:
-    """Text that can be encoded: lone surrogates, which JSON escapes can make, become U+FFFD."""
-    if text.isascii():
-        return text
-    try:
-        text.encode()  # by far the fastest way to find that there is none
-    except UnicodeEncodeError:
-        return _SURROGATE.sub("\ufffd", text)
-    return text
+    return encodable(text)[0]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 from murk.envs.errors import UnknownName, UsageError
 
@@ -11,13 +11,24 @@ LIMITED = ("calls", "tokens", "seconds", "money")
 SPENT = ("calls", "tokens_in", "tokens_out", "seconds", "money")
 
 
-def count_tokens(text: str) -> int:
+class Counter(Protocol):
+    """What counts the tokens of a text, whose size in bytes of UTF-8 may be known."""
+
+    def __call__(self, text: str, size: int | None = None) -> int: ...
+
+
+def count_tokens(text: str, size: int | None = None) -> int:
     """Tokens of a text, by the rule used where no tokenizer is given: a quarter of its UTF-8 bytes, rounded up.
+
+    Args:
+        size: The number of bytes, where it is known.
 
     >>> count_tokens("hello"), count_tokens("")
     (2, 0)
     """
-    return -(-(len(text) if text.isascii() else len(text.encode("utf-8", "replace"))) // 4)
+    if size is None:
+        size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+    return -(-size // 4)
 
 
 def check_numbers(what: str, settings: Mapping[str, Any], names: Sequence[str], null: bool = False) -> None:

@@ -6,7 +6,7 @@ view is cut, never the record; what was cut is told, and is recorded.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from murk.envs.budget import check_numbers
 from murk.envs.errors import UsageError
@@ -16,10 +16,20 @@ STRUCK = "[the content of this result was left out to save space; ask again or r
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of the conversation: `role` is `user` (the question), `assistant`, or `tool`."""
+    """One message of the conversation.
+
+    Attributes:
+        role: `user` (the question), `assistant`, or `tool`.
+        tokens: Of the content, where they have been counted already.
+    """
 
     role: str
     content: str
+    tokens: int | None = field(default=None, repr=False, compare=False)
+
+    def counted(self, count: Callable[[str], int]) -> int:
+        """Tokens of the content."""
+        return count(self.content) if self.tokens is None else self.tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +88,21 @@ class Trimming:
             added: Tokens of the messages since, where they are known.
         """
         new = history[len(before.messages) + len(before.dropped) :]
-        tokens = before.tokens + (sum(count(message.content) for message in new) if added is None else added)
+        tokens = before.tokens + (sum(message.counted(count) for message in new) if added is None else added)
         if tokens <= self.upper:
             return View((*before.messages, *new), before.struck, before.dropped, tokens)
         struck, dropped = set(before.struck), set(before.dropped)
-        sizes = [count(STRUCK if i in struck else message.content) for i, message in enumerate(history)]
+        little = count(STRUCK)
+        sizes = [little if i in struck else message.counted(count) for i, message in enumerate(history)]
         total = sum(size for i, size in enumerate(sizes) if i not in dropped)
         last = len(history) - 2  # the newest turn and its result stay
         for i in range(1, last):
             if total <= self.lower:
                 break
-            if history[i].role == "tool" and i not in struck and i not in dropped and sizes[i] > count(STRUCK):
+            if history[i].role == "tool" and i not in struck and i not in dropped and sizes[i] > little:
                 struck.add(i)
-                total -= sizes[i] - count(STRUCK)
-                sizes[i] = count(STRUCK)
+                total -= sizes[i] - little
+                sizes[i] = little
         for i in range(1, last):
             if total <= self.lower and history[i].role == "assistant":
                 break
@@ -99,7 +110,7 @@ class Trimming:
                 dropped.add(i)
                 total -= sizes[i]
         shown = tuple(
-            Message(message.role, STRUCK if i in struck else message.content)
+            Message(message.role, STRUCK, little) if i in struck else message
             for i, message in enumerate(history)
             if i not in dropped
         )

@@ -1,13 +1,14 @@
 """The environment: a researcher's desk as a native Gymnasium environment."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import gymnasium
 
 from murk.envs import actions
-from murk.envs.budget import LIMITED, Budget, Prices
+from murk.envs.budget import LIMITED, Budget, Prices, Spending
 from murk.envs.citations import citations
 from murk.envs.context import Message, Trimming, View
 from murk.envs.desk import Cached, Desk, NoShell, Router
@@ -23,6 +24,9 @@ from murk.envs.tokens import token_counter
 from murk.envs.tools import CAPABILITIES, check_arguments, profile
 from murk.envs.tools.shell import ShellTool
 from murk.envs.transcript import show, transcript
+from murk.envs.utf8 import encodable
+from murk.envs.web.retrievals import Retrievals
+from murk.envs.web.snapshot import Snapshot
 from murk.envs.workspace import Workspace
 
 MAX_OBSERVATION = 1_000_000
@@ -36,7 +40,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
 
     Args:
         snapshot: Folder of a snapshot, or a world that is open already.
-        tasks: JSONL file of tasks, or tasks as mappings.
+        tasks: JSONL file of tasks, or tasks as mappings; environments that share what `read_tasks` gave need no copies.
         tools: Tool profile: `research`, `full`, or a mapping (`murk.envs.tools.profile`), such as
             `{"base": "research", "todo": False}` to leave a tool out.
         dialect: `step`, `hermes`, `openai` or `react`.
@@ -51,6 +55,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         rerank: How the first results are reranked by meaning, such as `{"embedder": "static"}`
             (`murk.envs.opening.open_web`); None for not at all. Needs a folder as `snapshot`.
         cache: Whether identical requests are answered from memory.
+        retrievals: Folder of a cache of retrievals, which all episodes, runs and processes of a machine share
+            (`murk.envs.web.retrievals`); it changes no byte of an episode. None for none.
         patching: Whether files can be patched.
         summaries: Whether long results are cut, their whole text kept as a file.
         context: Thresholds `upper` and `lower` in tokens, beyond which the oldest parts of the conversation are cut
@@ -70,7 +76,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
     def __init__(
         self,
         snapshot: str | World,
-        tasks: str | Iterable[Mapping[str, Any]],
+        tasks: str | Iterable[Mapping[str, Any]] | Mapping[str, Task],
         *,
         tools: str | Mapping[str, Any] = "research",
         dialect: str = "step",
@@ -82,6 +88,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         authority: bool = True,
         rerank: Mapping[str, Any] | None = None,
         cache: bool = True,
+        retrievals: str | None = None,
         patching: bool = True,
         summaries: bool = True,
         context: Mapping[str, int] | None = MappingProxyType({"upper": 80_000, "lower": 60_000}),
@@ -98,6 +105,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         if replay not in (False, True, "rerun"):
             raise UsageError(f"replay is {replay!r}; allowed are false, true and 'rerun'.")
         self.web: World = open_web(snapshot, authority, rerank)
+        self.retrievals = None if retrievals is None else Retrievals(self.web, Path(retrievals))
         self.tasks = read_tasks(tasks)
         self.storm, self._base = Storm.of(faults), base_of(self.web)
         if self.storm.lies and self._base is None:
@@ -144,22 +152,26 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.task: Task = self.tasks[name]
         self.step_number, self._ended = 0, False
         self.answer: str | None = None
-        self.cached = Cached(self.web)
+        web: World = self.retrievals or self.web
+        if self.retrievals:
+            self.retrievals.begin()
+        self.cached = Cached(web)
         workspace = Workspace(self.patching)
         self.commands: list[tuple[str, dict[str, Any]]] = []
         self.differences: list[Difference] = []
         shell = KeptShell(self._shell(workspace, options.get("commands")), self.commands)
-        world = Router(self.cached if self.cache else self.web, workspace, shell)
+        world = Router(self.cached if self.cache else web, workspace, shell)
         self.faulty = self.storm.around(world, self._base, self._seed, self.task, int(options.get("sample", 0)))
         self._told = 0
         limits = Budget.of(self.budget | dict(self.task.budget))
         self.desk = Desk(self.faulty, workspace, limits, self.prices, self._count, self.summaries)
         question = self._question()
-        self.history = [Message("user", question)]
-        self.view = View(tuple(self.history), tokens=self.desk.read(question))
+        tokens = self.desk.read(question)
+        self.history = [Message("user", question, tokens)]
+        self.view = View(tuple(self.history), tokens=tokens)
         self._labels = dict.fromkeys(CAPABILITIES, 0)
         self._show(1)
-        return question, self._info((), 0, "running")
+        return question, self._info(self.desk.spent, (), 0, "running")
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Takes a turn: runs its calls in their order, or ends the episode with its answer.
@@ -171,7 +183,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             raise UsageError("the episode is over; call reset to begin another.")
         self._ended = True  # and stays so, should anything here raise
         self.desk.exchanges = []
-        tokens = self.desk.write(action)
+        written = self.desk.write(action)
         turn = actions.parse(action, self.dialect, self._names)
         results, labels = [], []
         for call in turn.calls:
@@ -181,23 +193,31 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.answer = turn.answer
         terminated = turn.answer is not None
         self.step_number += 1
-        observation = "" if terminated else actions.render_results(results, turn.problems, self.dialect)
-        observation = observation[:MAX_OBSERVATION]
-        tokens += self.desk.read(observation)
-        self._remember(action, observation, tokens)
-        spent_up = self.desk.budget.exceeded(self.desk.spent) is not None
+        observation, size = ("", 0) if terminated else actions.render_sized(results, turn.problems, self.dialect)
+        if len(observation) > MAX_OBSERVATION:
+            observation, size = encodable(observation[:MAX_OBSERVATION])
+        read = self.desk.read(observation, size)
+        self._remember(Message("assistant", action, written), Message("tool", observation, read), written + read)
+        spent = self.desk.spent
+        spent_up = self.desk.budget.exceeded(spent) is not None
         truncated = not terminated and (self.step_number >= self.max_steps or spent_up)
         self._ended = terminated or truncated
         status = "answered" if terminated else "truncated" if truncated else "running"
         labels += ["report"] * terminated
         for label in labels:
             self._labels[label] += 1
-        return observation, 0.0, terminated, truncated, self._info(labels, len(turn.problems), status)
+        return observation, 0.0, terminated, truncated, self._info(spent, labels, len(turn.problems), status)
 
     @property
     def events(self) -> tuple[FaultEvent, ...]:
         """The firings of faults in this episode so far. Never to be shown to a policy."""
         return tuple(self.faulty.ledger.events)
+
+    @property
+    def instant(self) -> bool:
+        """Whether no step waits for anything outside of this process, so that an event loop may run it."""
+        tools = all(getattr(offer.tool, "instant", False) for offer in self.offers.values())
+        return tools and isinstance(self.web, Snapshot) and self.web.rerank is None and self.retrievals is None
 
     @property
     def trajectory(self) -> Trajectory:
@@ -237,9 +257,9 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             return shell
         return Shell(self.sandbox, workspace) if self.sandbox else NoShell()
 
-    def _remember(self, action: str, observation: str, tokens: int) -> None:
+    def _remember(self, action: Message, observation: Message, tokens: int) -> None:
         """The history grows by a turn of so many tokens, and the view of it with it."""
-        self.history += [Message("assistant", action), Message("tool", observation)]
+        self.history += (action, observation)
         if self.trimming is None:
             self.view = View(tuple(self.history))
         else:
@@ -267,8 +287,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             parts.append("Your budget: " + ", ".join(f"{name} {value:g}" for name, value in left.items()) + ".")
         return "\n\n".join(parts)
 
-    def _info(self, labels: Iterable[str], problems: int, status: str) -> dict[str, Any]:
-        spent = self.desk.spent
+    def _info(self, spent: Spending, labels: Iterable[str], problems: int, status: str) -> dict[str, Any]:
         info: dict[str, Any] = {
             "task": self.task.id,
             "status": status,

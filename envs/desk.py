@@ -1,9 +1,10 @@
 """The desk: through which the tools of one episode ask the world, keep files, and spend."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
-from murk.envs.budget import Budget, Prices, Spending
+from murk.envs.budget import Budget, Counter, Prices, Spending
 from murk.envs.records import (
     Call,
     DeskRequest,
@@ -20,8 +21,7 @@ from murk.envs.records import (
 from murk.envs.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """One request that a tool made of the world, where it stood, and the response delivered."""
 
     request: Request
@@ -99,7 +99,7 @@ class Desk:
         workspace: Workspace,
         budget: Budget,
         prices: Prices,
-        count: Callable[[str], int],
+        count: Counter,
         summaries: bool = True,
     ) -> None:
         self.world, self.workspace, self.budget, self.prices = world, workspace, budget, prices
@@ -130,7 +130,7 @@ class Desk:
 
     def ask_all(self, requests: Sequence[Request]) -> list[Response]:
         """Makes exchanges side by side: all begin now, and together they take the time of the slowest."""
-        responses = []
+        responses, slowest = [], 0.0
         for item, request in enumerate(requests):
             key = request.key
             attempt = self._attempts.get(key, 0)
@@ -139,18 +139,19 @@ class Desk:
             response = self.world.answer(request, call)
             self.exchanges.append(Exchange(request, call, response))
             responses.append(response)
+            slowest = max(slowest, response.cost)
             if isinstance(response, Page):
                 self.pages[response.url] = response
-        self.wait(max((response.cost for response in responses), default=0.0))
+        self.wait(slowest)
         return responses
 
     def wait(self, seconds: float) -> None:
         """Simulated time passes."""
         self._seconds = round(self._seconds + seconds, 6)
 
-    def read(self, text: str) -> int:
-        """The agent reads a text: it is charged for its tokens, which are returned."""
-        tokens = self._count(text)
+    def read(self, text: str, size: int | None = None) -> int:
+        """The agent reads a text, of `size` bytes if known: it is charged for its tokens, which are returned."""
+        tokens = self._count(text, size)
         self._tokens_in += tokens
         self._money += tokens * self.prices.per_million_in / 1e6
         return tokens

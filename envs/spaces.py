@@ -13,13 +13,17 @@ from gymnasium.vector.utils.shared_memory import (
 )
 
 _SAMPLED = "".join(map(chr, range(32, 127))) + "äéßøžαβγжшю中文字日本語한국어🌍\n\t"
+_TEMPLATE = Text(1, min_length=0, charset=_SAMPLED)
 
 
 class UnicodeText(Text):
     """All texts of at most `max_length` characters. `sample` draws short ones from several scripts."""
 
     def __init__(self, max_length: int, seed: Any = None) -> None:
-        super().__init__(max_length, min_length=0, charset=_SAMPLED, seed=seed)
+        vars(self).update(vars(_TEMPLATE))  # all spaces share its tables of characters: they are large and slow to make
+        self.max_length = max_length
+        if seed is not None:
+            self.seed(seed)
 
     def contains(self, x: Any) -> bool:
         return isinstance(x, str) and len(x) <= self.max_length

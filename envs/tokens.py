@@ -1,14 +1,12 @@
 """How tokens are counted: by a rule that needs nothing, or by the tokenizer of a model."""
 
-from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 
-from murk.envs.budget import count_tokens
+from murk.envs.budget import Counter, count_tokens
 from murk.envs.errors import UsageError
 
 
-def token_counter(tokenizer: str | None) -> Callable[[str], int]:
+def token_counter(tokenizer: str | None) -> Counter:
     """What counts the tokens of a text.
 
     Args:
@@ -34,8 +32,7 @@ def token_counter(tokenizer: str | None) -> Callable[[str], int]:
     model.no_truncation()
     model.no_padding()
 
-    @lru_cache(maxsize=256)  # messages are counted again each time the conversation is trimmed
-    def count(text: str) -> int:
+    def count(text: str, size: int | None = None) -> int:
         return len(model.encode(text.encode("utf-8", "replace").decode(), add_special_tokens=False).ids)
 
     return count

@@ -152,7 +152,9 @@ def show(args: argparse.Namespace) -> int:
             print_summary(summary)
         return 0
     name = _id(store.index(), args.id)
-    row = next(row for row in store.rows() if row["id"] == name)
+    row = next((row for row in store.rows() if row["id"] == name), None)
+    if row is None:
+        raise UsageError(f"the row of {name} is damaged; murk rollout resume={args.folder} runs it again.")
     score = store.scores().get(name)
     if args.json:
         print(json.dumps(row | {"score": score}, ensure_ascii=False))

@@ -52,7 +52,8 @@ class LocalPool:
         if not self._running:
             return []
         try:
-            ended = [await asyncio.wait_for(self._ended.get(), seconds)]
+            async with asyncio.timeout(seconds):  # `wait_for` would now and then swallow a Ctrl-C
+                ended = [await self._ended.get()]
         except TimeoutError:
             return []
         while not self._ended.empty():

@@ -19,6 +19,8 @@ COMMANDS = {
     "replay": ("murk.rollout.cli", "add_replay", "run a run's actions again; every byte must be the same"),
     "score": ("murk.rollout.score", "add_command", "score a run again with another reward"),
     "show": ("murk.rollout.cli", "add_show", "show a run, or one trajectory"),
+    "merge": ("murk.rollout.merge", "add_command", "make one run of several"),
+    "export": ("murk.rollout.export", "add_command", "write trajectories as others read them"),
     "play": ("murk.rollout.play", "add_command", "sit at an agent's desk in the terminal"),
     "mcp": ("murk.rollout.mcp", "add_command", "serve the tools of a desk over MCP"),
 }

@@ -7,24 +7,32 @@ A run's folder holds
 - `trajectories/*.parquet`: a row a trajectory (`rollout.rows`),
 - `pages/*.parquet`: texts of the pages delivered, by sha256, each once,
 - `scores.jsonl`: rewards by id of the trajectory, outside the record, so that scoring again changes nothing in it,
-- `summary.json`: figures over all of it.
+- `summary.json`: figures over all of it,
+- `damaged/`: what was found damaged and set aside (`rollout.mending`).
+
+Readers pass over what is damaged and say so on standard error, once. Only `Store.mend` sets it aside.
 """
 
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from murk.envs.records import Trajectory
-from murk.rollout.journal import Journal, read_journal
+from murk.rollout.compaction import KEYS, compact
+from murk.rollout.journal import Journal, read_lines
+from murk.rollout.mending import mend, tell
 from murk.rollout.rows import from_row, schema, to_row
-
-ROWS = 1_000
+from murk.rollout.tables import DamagedTable, read_rows, tables
 
 
 class Entry(NamedTuple):
-    """Where an episode lies: a file, the number of its row there, and what the row says of it."""
+    """Where an episode lies, and what its row says of it.
+
+    Attributes:
+        file: Name of a table or a journal.
+        number: Of the row in a table; in a journal, the byte at which its line begins.
+    """
 
     file: str
     number: int
@@ -32,12 +40,26 @@ class Entry(NamedTuple):
     digest: str
 
 
+def entry_of(
+    trajectory: Trajectory, digest: str, system: str, pages: Mapping[str, str], score: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """A finished episode as `Store.keep` takes it: plain JSON values, which may come from another process.
+
+    Args:
+        digest: Of the trajectory.
+        system: The system prompt of its messages.
+        pages: Texts of the pages delivered, by sha256.
+        score: JSON values of its score; None where it has none.
+    """
+    return {"row": to_row(trajectory, digest, system), "pages": dict(pages), "score": score}
+
+
 class Store:
     """A run's folder, open for one worker to write to; any number may read.
 
     Args:
         folder: Of the run; made where it is absent.
-        worker: Name of this worker's journal.
+        worker: Name of this worker's journal, which no other process may write to at the same time.
     """
 
     def __init__(self, folder: Path, worker: str = "0") -> None:
@@ -47,29 +69,30 @@ class Store:
         self._texts: set[str] = set()
 
     def add(self, trajectory: Trajectory, digest: str, system: str, pages: Mapping[str, str], score: Any) -> None:
-        """Keeps a finished episode; when this returns it survives a crash.
+        """Keeps a finished episode, as `keep` does; the arguments are those of `entry_of`."""
+        self.keep(entry_of(trajectory, digest, system, pages, score))
 
-        Args:
-            digest: Of the trajectory.
-            system: The system prompt of its messages.
-            pages: Texts of the pages delivered, by sha256.
-            score: JSON values of its score; None where it has none.
+    def keep(self, entry: Mapping[str, Any]) -> None:
+        """Keeps an entry that `entry_of` made, here or elsewhere; when this returns it survives a crash.
 
         Raises:
-            OSError: the disk is full or fails; nothing is kept of the episode then.
+            OSError: the disk is full or fails; nothing is kept of the episode then, and it may be kept later.
         """
+        new = {name: text for name, text in entry["pages"].items() if name not in self._texts}
         if self._journal is None:
             self._journal = Journal(self._path)
-        new = {name: text for name, text in pages.items() if name not in self._texts}
-        row = to_row(trajectory, digest, system)
-        self._journal.append({"row": row, "pages": new, "score": score})
+        try:
+            self._journal.append({"row": entry["row"], "pages": new, "score": entry["score"]})
+        except OSError:
+            self.close()  # to be opened again, which cuts what the disk did not let us cut
+            raise
         self._texts.update(new)
 
     def close(self) -> None:
         """Closes the journal."""
         if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+            journal, self._journal = self._journal, None
+            journal.close()
 
     def index(self) -> dict[str, Entry]:
         """Where each episode lies, by its id.
@@ -77,120 +100,117 @@ class Store:
         An episode that was run again after an error of murk or the machine counts as it ended last.
         """
         found: dict[str, Entry] = {}
-        for file, rows in self._sources(["id", "status", "digest"]):
-            for number, row in enumerate(rows):
-                if row["id"] not in found or found[row["id"]].status == "errored":
-                    found[row["id"]] = Entry(file, number, row["status"], row["digest"])
+        for file, number, row in self._all(KEYS):
+            if row["id"] not in found or found[row["id"]].status == "errored":
+                found[row["id"]] = Entry(file, number, row["status"], row["digest"])
         return found
 
     def rows(self, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
         """The row of each episode, once, or some of its columns; also while the run goes on."""
-        places = {(entry.file, entry.number) for entry in self.index().values()}
-        for file, rows in self._sources(columns):
-            for number, row in enumerate(rows):
-                if (file, number) in places:
-                    yield row
+        left = self.index()
+        read = None if columns is None else list(dict.fromkeys([*columns, *KEYS]))
+        for _, _, row in self._all(read):
+            entry = left.get(row["id"])
+            if entry is not None and (entry.status, entry.digest) == (row["status"], row["digest"]):
+                del left[row["id"]]
+                yield row if columns is None else {name: row[name] for name in columns}
 
     def trajectories(self) -> Iterator[tuple[Trajectory, str]]:
         """Each trajectory with the digest that it was stored under.
 
         Raises:
-            ValueError: a row is damaged.
+            ValueError: a row is no trajectory.
         """
         for row in self.rows():
             yield from_row(row), row["digest"]
 
     def scores(self) -> dict[str, dict[str, Any]]:
         """JSON values of each score by id of the trajectory."""
-        path = self.folder / "scores.jsonl"
-        found = {entry["id"]: entry for entry in read_journal(path)} if path.exists() else {}
-        for journal in self._journals():
-            for entry in read_journal(journal):
+        fresh: dict[str, dict[str, Any]] = {}
+        for journal in self.journals():
+            for _, entry in self.entries(journal):
                 if entry["score"] is not None:
-                    found[entry["row"]["id"]] = {"id": entry["row"]["id"], **entry["score"]}
-        return found
+                    fresh.setdefault(entry["row"]["id"], {"id": entry["row"]["id"], **entry["score"]})
+        return self._scored() | fresh
 
     def pages(self) -> dict[str, str]:
         """Texts of the pages delivered, by sha256."""
-        import pyarrow.parquet as pq
+        return {page["digest"]: page["text"] for page in self.texts()}
 
-        texts: dict[str, str] = {}
-        for table in sorted(self.folder.glob("pages/*.parquet")):
-            columns = pq.read_table(table).to_pydict()
-            texts.update(zip(columns["digest"], columns["text"], strict=True))
-        for journal in self._journals():
-            for entry in read_journal(journal):
-                texts.update(entry["pages"])
-        return texts
+    def texts(self) -> Iterator[dict[str, str]]:
+        """`digest` and `text` of each page, perhaps several times."""
+        journals = self.journals()
+        for table in tables(self.folder / "pages"):
+            for _, row in _numbered(table, ["digest", "text"]):
+                yield row
+        for journal in journals:
+            for _, entry in self.entries(journal):
+                for name, text in entry["pages"].items():
+                    yield {"digest": name, "text": text}
 
     def compact(self) -> None:
-        """Turns the journals of a run that is at rest into tables; a crash in the middle loses and doubles nothing."""
+        """Turns the journals of a run that is at rest into tables; a crash in the middle loses and doubles nothing.
+
+        Raises:
+            OSError: the disk is full or fails; what is not yet in tables stays in the journals.
+        """
         self.close()
-        journals = self._journals()
-        if not journals:
-            return
-        scores = self.scores()
-        self._write_text("scores.jsonl", "".join(json.dumps(scores[name]) + "\n" for name in sorted(scores)))
-        self._compact_pages(journals)
-        index, names = self.index(), {path.name for path in journals}
-        fresh = {name for name, entry in index.items() if entry.file in names}
-        self._write_tables(sorted((row for row in self.rows() if row["id"] in fresh), key=lambda row: str(row["id"])))
-        for journal in journals:
-            journal.unlink()
+        compact(self)
 
-    def _compact_pages(self, journals: Iterable[Path]) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+    def mend(self) -> list[str]:
+        """Sets aside what is damaged in a run that is at rest: its episodes are missing then, and may be run again.
 
-        known: set[str] = set()
-        for table in sorted(self.folder.glob("pages/*.parquet")):
-            known.update(pq.read_table(table, columns=["digest"]).column(0).to_pylist())
-        new: dict[str, str] = {}
-        for journal in journals:
-            for entry in read_journal(journal):
-                new.update((name, text) for name, text in entry["pages"].items() if name not in known)
-        if new:
-            names = sorted(new)
-            self._write_table("pages", pa.table({"digest": names, "text": [new[name] for name in names]}))
+        Returns:
+            What was found, in sentences, which are told on standard error, too.
+        """
+        self.close()
+        return mend(self)
 
-    def _write_tables(self, rows: list[dict[str, Any]]) -> None:
-        import pyarrow as pa
-
-        for start in range(0, len(rows), ROWS):
-            self._write_table("trajectories", pa.Table.from_pylist(rows[start : start + ROWS], schema=schema()))
-
-    def _write_table(self, kind: str, table: Any) -> None:
-        import pyarrow.parquet as pq
-
-        folder = self.folder / kind
-        folder.mkdir(exist_ok=True)
-        path = folder / f"part-{len(list(folder.glob('part-*.parquet'))):05d}.parquet"
-        partial = path.with_suffix(".partial")
-        pq.write_table(table, partial, compression="zstd")
-        os.replace(partial, path)
-
-    def _write_text(self, name: str, text: str) -> None:
-        partial = self.folder / f"{name}.partial"
-        partial.write_text(text, "utf-8")
-        os.replace(partial, self.folder / name)
-
-    def _sources(self, columns: Sequence[str] | None) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
-        """Rows by the name of the file that holds them, tables first."""
-        for table in sorted(self.folder.glob("trajectories/*.parquet")):
-            yield table.name, _table_rows(table, columns)
-        for journal in self._journals():
-            yield journal.name, (_part(entry["row"], columns) for entry in read_journal(journal))
-
-    def _journals(self) -> list[Path]:
+    def journals(self) -> list[Path]:
+        """The journals, by name."""
         return sorted(self.folder.glob("journal/*.jsonl"))
 
+    def entries(self, journal: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The entries of a journal, each with the byte at which it begins."""
+        try:
+            for start, entry in read_lines(journal):
+                if entry is not None:
+                    yield start, entry
+                else:
+                    tell(f"{journal}: a damaged line is left out; murk rollout resume={self.folder} sets it aside.")
+        except FileNotFoundError:
+            return  # it has been compacted meanwhile
+        except OSError as error:
+            tell(f"{journal} cannot be read to its end: {error.strerror}.")
 
-def _part(row: dict[str, Any], columns: Sequence[str] | None) -> dict[str, Any]:
-    return row if columns is None else {name: row[name] for name in columns}
+    def _all(self, columns: Sequence[str] | None) -> Iterator[tuple[str, int, dict[str, Any]]]:
+        """File, number and row of all that is there, oldest first."""
+        journals = self.journals()  # before the tables, so that none is missed that is compacted meanwhile
+        for table in tables(self.folder / "trajectories"):
+            for number, row in _numbered(table, schema().names if columns is None else columns):
+                yield table.name, number, row
+        for journal in journals:
+            for start, entry in self.entries(journal):
+                row = entry["row"]
+                yield journal.name, start, row if columns is None else {name: row[name] for name in columns}
+
+    def _scored(self) -> dict[str, dict[str, Any]]:
+        path = self.folder / "scores.jsonl"
+        found: dict[str, dict[str, Any]] = {}
+        for line in path.read_bytes().splitlines() if path.exists() else ():
+            try:
+                row = json.loads(line)
+                found[row["id"]] = row
+            except (ValueError, TypeError, KeyError):
+                tell(f"{path}: a damaged line is left out; murk score {self.folder} reward=NAME makes it again.")
+        return found
 
 
-def _table_rows(table: Path, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
-    import pyarrow.parquet as pq
-
-    for batch in pq.ParquetFile(table).iter_batches(64, columns=list(columns) if columns else None):
-        yield from batch.to_pylist()
+def _numbered(table: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a table with their numbers; those that cannot be read are left out, and told."""
+    try:
+        yield from enumerate(read_rows(table, columns))
+    except FileNotFoundError:
+        return
+    except DamagedTable as error:
+        tell(f"{table} is damaged and cannot be read to its end: {error}.")

@@ -53,6 +53,7 @@ class Worker:
         self._store = Store(folder, self._name) if folder else None
         plan: Plan = plan_of(job, local_snapshot(job["snapshot"], job["digest"]))
         self._engine = Engine(plan, self._store.keep if self._store else None, patience, self._name)
+        self._version = 0
         self._slots = asyncio.Semaphore(concurrency)
         self._ended: asyncio.Queue[Outcome | str] = asyncio.Queue(2 * concurrency)  # full if the driver is slow
         self._waiting: dict[str, asyncio.Task[None]] = {}
@@ -69,7 +70,8 @@ class Worker:
     async def poll(self, seconds: float) -> Report:
         """What has ended; it waits for the first end, at most so many seconds."""
         try:
-            ended = [await asyncio.wait_for(self._ended.get(), seconds)]
+            async with asyncio.timeout(seconds):
+                ended = [await self._ended.get()]
         except TimeoutError:
             return Report(())
         await asyncio.sleep(GATHER)
@@ -87,7 +89,9 @@ class Worker:
 
     async def update(self, weights: Any, version: int) -> None:
         """Gives new weights to the policies that take them."""
-        self._engine.update(weights, version)
+        if version > self._version:  # they may come in another order than they were sent in
+            self._version = version
+            self._engine.update(weights, version)
 
     async def _run(self, flight: Flight) -> None:
         async with self._slots:

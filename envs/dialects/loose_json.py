@@ -33,7 +33,9 @@ def read_json(text: str) -> Any:
     Raises:
         ValueError: it is not JSON; the message is a clause that tells what is wrong, where, and shows the place.
     """
-    text = _unfence(text)
+    text = text.strip()
+    if text.startswith("```"):
+        text = text[3:].removesuffix("```").strip().removeprefix("json").strip()
     try:
         return _strict(text)
     except json.JSONDecodeError as error:
@@ -78,7 +80,8 @@ def shorten(value: Any, limit: int = 60) -> str:
 def _strict(text: str) -> Any:
     if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
-    return _DECODER.decode(text)
+    value, end = _DECODER.raw_decode(text)
+    return value if end == len(text) else _DECODER.decode(text)  # which tells what is wrong after the end
 
 
 def _depth(text: str) -> int:
@@ -90,13 +93,6 @@ def _depth(text: str) -> int:
         elif match[0] in "]}":
             depth -= 1
     return deepest
-
-
-def _unfence(text: str) -> str:
-    text = text.strip()
-    if not text.startswith("```"):
-        return text
-    return text[3:].removesuffix("```").strip().removeprefix("json").strip()
 
 
 def _mend(text: str) -> str | None:

@@ -54,7 +54,7 @@ class Tags:
                     start = pos
                 continue
             calls += tag == self._call
-            end = None if tag in unclosed else self._end(text, tag, mark, tag == self._call and calls <= MAX_CALLS)
+            end = None if tag in unclosed else self._end(text, tag, pos, tag == self._call and calls <= MAX_CALLS)
             if end is None:
                 unclosed.add(tag)
                 continue
@@ -65,19 +65,21 @@ class Tags:
         if start < len(text):
             yield "", text[start:]
 
-    def _end(self, text: str, tag: str, mark: re.Match[str], is_json: bool) -> tuple[int, int] | None:
-        """Where the body of a tag ends and where the text goes on; None if the tag is only text."""
+    def _end(self, text: str, tag: str, start: int, is_json: bool) -> tuple[int, int] | None:
+        """Where the body of a tag, which begins at `start`, ends and the text goes on; None if the tag is only text."""
         close = f"</{tag}>"
-        if is_json and (end := json_end(text, mark.end())) is not None:
-            rest = skip_space(text, end)
+        end = text.find(close, start)
+        # A tag ends the JSON, and is no part of a string, where the quotation marks in front of it pair up.
+        paired = end >= 0 and text.find("\\", start, end) < 0 and text.count('"', start, end) % 2 == 0
+        if is_json and not paired and (last := json_end(text, start)) is not None:
+            rest = skip_space(text, last)
             if text.startswith(close, rest):
-                return end, rest + len(close)
+                return last, rest + len(close)
             if close.startswith(text[rest : rest + len(close)]):  # the text ends before or within the closing tag
-                return end, len(text)
-        end = text.find(close, mark.end())
+                return last, len(text)
         if end >= 0:
             return end, end + len(close)
-        opens_turn = tag == "think" and not text[: mark.start()].strip()
+        opens_turn = tag == "think" and not text[: start - len("<think>")].strip()
         if tag in ("think", "tool_response") and not opens_turn:
             return None
         return len(text), len(text)
@@ -94,7 +96,8 @@ def write_call(call: RawCall) -> str:
 def frame(tags: Tags, results: Sequence[tuple[str, str]], notices: Sequence[str]) -> str:
     """One `<tool_response>` for each result, then a line for each notice."""
     parts = [f"<tool_response>\n{tags.quote(text)}\n</tool_response>" for _, text in results]
-    return "\n".join(parts + [f"Notice: {tags.quote(notice)}" for notice in notices])
+    parts += [f"Notice: {tags.quote(notice)}" for notice in notices] if notices else ()
+    return "\n".join(parts)
 
 
 def read_call(body: str) -> RawCall | str:
@@ -105,6 +108,7 @@ def read_call(body: str) -> RawCall | str:
         return f"A call is not valid JSON: {error}; {_ALLOWED}."
     if not isinstance(value, dict):
         return f"A call is not a JSON object but {shorten(value)}; {_ALLOWED}."
-    if unknown := [key for key in value if key not in _CALL_KEYS]:
-        return f"A call has the unknown key {shorten(unknown[0])}; {_ALLOWED}."
+    if not value.keys() <= _CALL_KEYS:
+        unknown = next(key for key in value if key not in _CALL_KEYS)
+        return f"A call has the unknown key {shorten(unknown)}; {_ALLOWED}."
     return RawCall(value.get("name"), value.get("arguments"), value.get("id"))

@@ -78,18 +78,18 @@ class FaultyWorld:
 
     def answer_behind(self, place: int, request: Request, call: Call) -> Response:
         """Answers as the world behind the first so many faults does."""
+        facing = self._faced.get(type(request))
+        if facing is None:
+            facing = self._faced[type(request)] = self._facing(type(request))
         units: dict[tuple[str, float], bytes] = {}
-        for i, gate in self._facing(type(request)):
+        for i, gate in facing:
             if i >= place and (draw := gate.draw(request, call, units)) is not None:
                 return self._strike(i, draw, units[gate.kind], request, call)
         return self.inner.answer(request, call)
 
     def _facing(self, kind: type) -> list[tuple[int, "_Gate"]]:
         """The faults that can strike requests of a type, with their places."""
-        if kind not in self._faced:
-            gates = enumerate(self._gates)
-            self._faced[kind] = [(i, gate) for i, gate in gates if issubclass(kind, gate.rule.fault.requests)]
-        return self._faced[kind]
+        return [(i, gate) for i, gate in enumerate(self._gates) if issubclass(kind, gate.rule.fault.requests)]
 
     def _strike(self, place: int, draw: Draw, unit: bytes, request: Request, call: Call) -> Response:
         gate = self._gates[place]

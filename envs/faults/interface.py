@@ -77,6 +77,8 @@ class Drift:
 
     def schema(self, tool: str, parameters: Mapping[str, Any], step: int) -> Mapping[str, Any]:
         """The schema of a tool's arguments as it is at a step. To be asked for at the beginning of each call."""
+        if not self._faults:
+            return parameters
         old = self._old[tool] = {}
         for name, rule, fault, draw in self._struck(tool, step):
             new = fault.arguments(list(parameters["properties"]), draw)
@@ -89,12 +91,12 @@ class Drift:
 
     def arguments(self, tool: str, arguments: Mapping[str, Any], step: int) -> dict[str, Any]:
         """Arguments that fit what `schema` gave for this call, by the names that the tool itself knows."""
-        old = self._old.get(tool, {})
-        return {old.get(name, name): value for name, value in arguments.items()}
+        old = self._old.get(tool)
+        return {old.get(name, name): value for name, value in arguments.items()} if old else dict(arguments)
 
     def rendered(self, tool: str, text: str, step: int) -> str:
         """What a tool said, with the fields that its results have at a step."""
-        for name, rule, fault, draw in self._struck(tool, step):
+        for name, rule, fault, draw in self._struck(tool, step) if self._faults else ():
             new = fault.fields(draw)
             changed = _with_fields(text, new) if new and _RESULTS.match(text) else text
             if changed != text:

@@ -134,9 +134,7 @@ def check_arguments(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> 
 
 def _fit(name: str, value: Any, rule: Mapping[str, Any]) -> tuple[Any, str | None]:
     kind = rule["type"]
-    if kind != "string":
-        value = _understood(value, kind)
-    if not _RIGHT[kind](value):
+    if not _RIGHT[kind](value) and not _RIGHT[kind](value := _understood(value, kind)):
         wanted = "a list of strings" if kind == "array" else f"of type {kind}"
         return None, f"argument {name!r} is {_shown(value)}; allowed is {wanted}."
     if "enum" in rule and value not in rule["enum"]:
@@ -153,7 +151,7 @@ _RIGHT: Mapping[str, Callable[[Any], bool]] = {
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12,
     "object": lambda value: isinstance(value, dict),
-    "array": lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+    "array": lambda value: isinstance(value, list) and set(map(type, value)) <= {str},
 }
 
 

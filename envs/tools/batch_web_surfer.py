@@ -10,6 +10,7 @@ import orjson
 from murk.envs.citations import cite_key
 from murk.envs.desk import Desk
 from murk.envs.records import Failure, Hit, Hits, Open, Page, Response, Search
+from murk.envs.utf8 import Decoded
 
 MAX_BATCH = 20
 SHELVES = ("web", "authority", "library")
@@ -62,7 +63,7 @@ class BatchWebSurfer:
 
     def run(self, arguments: Mapping[str, Any], desk: Desk) -> str:
         name = "queries" if arguments["action"] == "batch_search" else "urls"
-        items = list(dict.fromkeys(item.strip() for item in arguments.get(name, ()) if item.strip()))
+        items = list(filter(None, dict.fromkeys(map(str.strip, arguments.get(name, ())))))
         if not items:
             return f"Error: {arguments['action']} needs {name}, a list of at least one text."
         if len(items) > MAX_BATCH:
@@ -75,21 +76,25 @@ class BatchWebSurfer:
         answers = desk.ask_all([Search(query, topk, shelf) for query in queries])
         blocks = []
         for query, answer, hits in zip(queries, answers, _shared_out(answers, topk), strict=True):
-            block: dict[str, Any] = {"query": query, "results": list(map(self._row, hits))}
+            block: dict[str, Any] = {"query": query, "results": self._rows(hits)}
             if not isinstance(answer, Hits):
                 block["error"] = _failed(answer)
             blocks.append(block)
         return _json(blocks)
 
-    def _row(self, hit: Hit) -> dict[str, Any]:
-        row: dict[str, Any] = {"title": hit.title, "url": hit.url, "cite": cite_key(hit.url), "snippet": hit.snippet}
-        if self.content and hit.content:
-            row["content"] = hit.content[: self.content]
-        if hit.date:
-            row["date"] = hit.date
-        if hit.page is not None:
-            row["page"] = hit.page
-        return row
+    def _rows(self, hits: Sequence[Hit]) -> list[dict[str, Any]]:
+        rows = []
+        for hit in hits:
+            url = hit.url
+            row: dict[str, Any] = {"title": hit.title, "url": url, "cite": cite_key(url), "snippet": hit.snippet}
+            if self.content and hit.content:
+                row["content"] = hit.content[: self.content]
+            if hit.date:
+                row["date"] = hit.date
+            if hit.page is not None:
+                row["page"] = hit.page
+            rows.append(row)
+        return rows
 
     def _open(self, urls: Sequence[str], at: str | None, desk: Desk) -> str:
         answers = desk.ask_all([Open(url, at) for url in urls])
@@ -107,12 +112,12 @@ class BatchWebSurfer:
         return f"{head}\n\n{desk.short(answer.text, self.inline, name)}"
 
 
-def _shared_out(answers: Sequence[Response], topk: int) -> list[list[Hit]]:
+def _shared_out(answers: Sequence[Response], topk: int) -> Sequence[Sequence[Hit]]:
     """Each query gets topk // n hits; what one leaves unused, and the remainder, go to those with more to give. A page
     is listed under the first query that found it."""
     found = [answer.hits if isinstance(answer, Hits) else () for answer in answers]
     if len(found) == 1:
-        return [list(found[0][:topk])]
+        return [found[0][:topk]]
     quota = max(1, topk // len(found))
     seen: set[str] = set()
     chosen: list[list[Hit]] = []
@@ -140,6 +145,6 @@ def _failed(answer: Response) -> str:
 
 def _json(value: object) -> str:
     try:
-        return orjson.dumps(value).decode()
+        return Decoded(orjson.dumps(value))
     except TypeError:  # a world has given text that cannot be encoded: lone surrogates
         return json.dumps(value, ensure_ascii=True, separators=(",", ":"))

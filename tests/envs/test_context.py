@@ -58,6 +58,19 @@ def test_the_view_keeps_its_promise(sizes: list[int], lower: int, more: int) -> 
         assert view.tokens <= max(trimming.upper, newest)
 
 
+def test_messages_are_counted_once() -> None:
+    turns = history(400, 400, 400)
+    known = [Message(message.role, message.content, len(message.content)) for message in turns]
+    counted: list[str] = []
+
+    def count(text: str) -> int:
+        counted.append(text)
+        return len(text)
+
+    assert Trimming(1000, 700).view(known, View(()), count) == Trimming(1000, 700).view(turns, View(()), len)
+    assert counted == [STRUCK]
+
+
 def test_thresholds_must_be_in_order() -> None:
     with pytest.raises(UsageError, match="below upper"):
         Trimming(100, 200)

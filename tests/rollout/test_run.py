@@ -62,7 +62,9 @@ def run(vale_dir: Path, tasks: Path, tmp_path: Path) -> Path:
 
 
 def summary(folder: Path) -> dict[str, Any]:
+    """What the summary says of the episodes; the rest is about the machine."""
     found: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    found.pop("machinery", None)
     return found
 
 
@@ -258,9 +260,9 @@ def test_a_crash_between_table_and_journal_doubles_nothing(run: Path) -> None:
     for trajectory, digest in list(store.trajectories()):
         again.add(trajectory, digest, "system", {}, store.scores()[trajectory.id])
     again.close()
-    assert summarise(run) == before
+    assert {name: value for name, value in summarise(run).items() if name != "machinery"} == before
     again.compact()
-    assert summarise(run) == before
+    assert {name: value for name, value in summarise(run).items() if name != "machinery"} == before
 
 
 def test_a_full_disk_is_told_and_loses_nothing(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
