@@ -35,6 +35,10 @@ class UnknownName(UsageError):
         super().__init__(f"unknown {kind} {name!r}.{hint} Known: {', '.join(names) or 'none'}.")
 
 
+class RunStopped(MurkError):
+    """The machinery of a run cannot go on, as when the disk is full; what was finished is kept, and can be resumed."""
+
+
 class SnapshotError(UsageError):
     """A snapshot that is missing, foreign, incomplete or damaged; the message names the file."""
 

@@ -72,6 +72,11 @@ class RubricReward:
         """Of the formula and of the judges."""
         return ", ".join(dict.fromkeys(("rubric 2", *(judge.version for judge in self._judges))))
 
+    @property
+    def instant(self) -> bool:
+        """Whether scoring waits for nothing outside of this process, so that an event loop may do it."""
+        return all(getattr(judge, "instant", False) for judge in self._judges)
+
     def __call__(self, trajectory: Trajectory, task: Task, pages: Mapping[str, str]) -> Score:
         """Scores a trajectory; one without an answer gets the worst that an answer can get."""
         if trajectory.status == "errored":

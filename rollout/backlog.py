@@ -84,7 +84,7 @@ class Backlog:
 
     def ended(self, flight: Flight, outcome: Outcome) -> bool:
         """Whether this is the end of an episode; if it broke off with an error, it may be begun again."""
-        if outcome.status != "errored" or flight.attempts > self._retries:
+        if outcome.status != "errored" or flight.attempts - flight.deaths > self._retries:
             return True
         self._again(flight)
         return False

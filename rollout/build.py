@@ -135,8 +135,8 @@ def plan(config: Mapping[str, Any]) -> Plan:
     for name in ("samples", "episodes"):
         if (value := config[name]) is not None and (not isinstance(value, int) or value < 1):
             raise UsageError(f"{name} is {value!r}; allowed are whole numbers from 1.")
-    if not isinstance(config["seed"], int) or config["seed"] < 0:
-        raise UsageError(f"seed is {config['seed']!r}; allowed are whole numbers from 0.")
+    if not isinstance(config["seed"], int) or not 0 <= config["seed"] < 1 << 63:
+        raise UsageError(f"seed is {config['seed']!r}; allowed are whole numbers from 0 to 2**63 - 1.")
     folder = Path(config["worlds"])
     snapshot = prepare_world(config["world"], folder)
     path, split = prepare_tasks(config["tasks"], snapshot, folder)
@@ -228,6 +228,8 @@ def crew(config: Mapping[str, Any]) -> Crew:
         value = getattr(made, name)
         if not isinstance(value, int | float) or value < 0 or (not value and name in ("patience", "silence")):
             raise UsageError(f"rollout.{name} is {value!r}; allowed are numbers above 0.")
+    if made.gpus > 1 and made.gpus % 1:
+        raise UsageError(f"rollout.gpus is {made.gpus!r}; allowed are parts of one card, or whole cards.")
     return replace(made, actors=os.cpu_count() or 1) if not numbers else made
 
 

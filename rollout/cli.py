@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from murk.envs.errors import UsageError
+from murk.envs.errors import RunStopped, UsageError
 
 if TYPE_CHECKING:
     from murk.rollout.build import Plan
@@ -33,7 +33,7 @@ def add_replay(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: murk replay runs/first"
     parser.add_argument("folder", metavar="RUN", type=Path, help="folder of a run")
     parser.add_argument("ids", metavar="ID", nargs="*", help="ids of trajectories; default all")
-    parser.add_argument("--snapshot", metavar="DIR", type=Path, help="the snapshot, where it has moved")
+    parser.add_argument("--snapshot", metavar="DIR", help="folder or URL of the snapshot, where it has moved")
     parser.add_argument("--rerun-shell", action="store_true", help="run shell commands again and report differences")
     parser.add_argument("--json", action="store_true", help="print the differences as JSON")
     parser.set_defaults(run=replay)
@@ -68,12 +68,8 @@ def rollout(args: argparse.Namespace) -> int:
     started = time.monotonic()
     try:
         summary = drive(composed, folder)
-    except KeyboardInterrupt:
-        _stopped("stopped", folder)
-        return 130
-    except OSError as error:
-        _stopped(str(error), folder)
-        return 1
+    except (KeyboardInterrupt, RunStopped, OSError) as error:
+        return stopped(error, f"murk rollout resume={folder}")
     if args.json:
         print(json.dumps(summary))
     else:
@@ -105,9 +101,11 @@ def resumed(folder: Path, given: Sequence[str]) -> "Plan":
     return plan(stored | {"tasks": own, "episodes": None} | anew)
 
 
-def _stopped(why: str, folder: Path) -> None:
-    told = f"murk: {why}; nothing that was finished is lost. Go on with: murk rollout resume={folder}"
-    print(told, file=sys.stderr)
+def stopped(error: BaseException, again: str) -> int:
+    """Tells that a run has stopped and how it goes on; gives the exit status."""
+    why = "stopped" if isinstance(error, KeyboardInterrupt) else str(error)
+    print(f"murk: {why}; nothing that was finished is lost. Go on with: {again}", file=sys.stderr)
+    return 130 if isinstance(error, KeyboardInterrupt) else 1
 
 
 def replay(args: argparse.Namespace) -> int:

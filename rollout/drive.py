@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
+from murk.envs.errors import RunStopped
 from murk.envs.records import Trajectory
 from murk.rollout.backlog import Backlog
 from murk.rollout.build import Crew, Episode, Plan, crew, job
@@ -46,6 +47,7 @@ def drive(plan: Plan, folder: Path) -> dict[str, Any]:
 
     Raises:
         UsageError: another process is at work on the run, or a setting is wrong.
+        RunStopped: workers cannot begin, or what they kept is not here.
         OSError: the disk is full or fails; what was finished is kept.
         KeyboardInterrupt: the user stopped the run; what was finished is kept.
     """
@@ -58,6 +60,9 @@ def drive(plan: Plan, folder: Path) -> dict[str, Any]:
             for group, priority in groups((one for one in plan.episodes if one.id in left), how):
                 backlog.add(group, priority)
             _run(plan, folder, how, backlog, len(plan.episodes) - len(left))
+            here = Store(folder).index()
+            if absent := sum(one.id not in here for one in plan.episodes):
+                raise RunStopped(f"{absent} episodes have ended, and are not in {folder}: workers kept them elsewhere")
         Store(folder).compact()
         return summarise(folder)
 

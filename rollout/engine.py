@@ -20,6 +20,7 @@ from murk.rollout.backlog import Flight
 from murk.rollout.build import Plan, make_policy, make_reward
 from murk.rollout.digest import digest
 from murk.rollout.episode import SPENT, describe, run_episode, text_digest
+from murk.rollout.keeper import Keep, Keeper
 from murk.rollout.outcome import Outcome
 from murk.rollout.pages import pages_of
 from murk.rollout.store import entry_of
@@ -27,8 +28,7 @@ from murk.rollout.threads import Threads
 
 THREADS = 64
 SCORERS = 16
-
-Keep = Callable[[Mapping[str, Any]], None]
+ENDING = 32  # episodes that are scored and kept at a time: entries are large, and many episodes may end at once
 
 
 class Engine:
@@ -36,7 +36,7 @@ class Engine:
 
     Args:
         plan: Its settings count; its episodes only tell which intensities there will be.
-        keep: Keeps an entry of the journal; None to leave that to whoever gets the outcome.
+        keep: Keeps entries of the journal; None to leave that to whoever gets the outcome.
         patience: Wall-clock seconds that one step of an environment may take before the episode is an error.
         name: Of the worker.
 
@@ -45,11 +45,13 @@ class Engine:
     """
 
     def __init__(self, plan: Plan, keep: Keep | None = None, patience: float = 300.0, name: str = "") -> None:
-        self.plan, self.name, self._keep = plan, name, keep
+        self.plan, self.name = plan, name
+        self._keeper = Keeper(keep) if keep else None
         self._reward = make_reward(plan.reward)
         self._scorer = scorer(plan.reward, self._reward) if self._reward else None
         self._policies = {name: make_policy(name, settings) for name, settings in plan.policies.items()}
-        self._steps, self._disk, self._scores = Threads(THREADS, patience), Threads(1), Threads(SCORERS)
+        self._steps, self._scores = Threads(THREADS, patience), Threads(SCORERS)
+        self._ending = asyncio.Semaphore(ENDING)
         self._opened: dict[str, Any] = {"snapshot": str(plan.snapshot)}
         intensities = list(dict.fromkeys(episode.intensity for episode in plan.episodes)) or [0.0]
         env = self._environment(intensities[0])
@@ -76,11 +78,15 @@ class Engine:
             await self._scores.run(_load, policy)
         trajectory = await run_episode(env, policy, call=call, **about)
         whole = trajectory.status != "errored"
-        entry = await self._scores.run(self._entry, trajectory, env if whole else None)
+        keep = self._keeper.keep if whole and self._keeper else None
+        instant = self._reward is None or getattr(self._reward, "instant", False)
+        async with self._ending:
+            make = _between if instant else self._scores.run
+            entry = await make(self._entry, trajectory, env if whole else None)
+            if keep:
+                await keep(entry)
         if whole:
             free.append(env)  # one that broke may be in any state, and is never used again
-        if keep := self._keep if whole else None:
-            await self._disk.run(keep, entry)
         return Outcome(
             episode,
             trajectory.status,
@@ -101,8 +107,9 @@ class Engine:
 
     def close(self) -> None:
         """Ends the threads."""
-        for threads in (self._steps, self._disk, self._scores):
-            threads.close()
+        for one in (self._steps, self._scores, self._keeper):
+            if one:
+                one.close()
 
     def _environment(self, intensity: float) -> DeepResearchEnv:
         settings = environment(self.plan, intensity) | {"tasks": self.plan.tasks, "reward": None}

@@ -1,5 +1,6 @@
 """One episode: a policy in an environment, to a trajectory. It knows no Ray, no config and no files."""
 
+import asyncio
 import traceback
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -78,9 +79,17 @@ async def run_episode(
             sampled += filter(None, [completion.sampled])
             ended = terminated or truncated
         return trajectory_of(env, task, tuple(steps), None, about | {"sampled": tuple(sampled)})
-    except Exception as exception:
+    except (Exception, asyncio.CancelledError) as exception:
+        if isinstance(exception, asyncio.CancelledError) and _cancelled():
+            raise
         about["sampled"] = tuple(sampled)
         return trajectory_of(env, task, tuple(steps), describe(exception), about)
+
+
+def _cancelled() -> bool:
+    """Whether it is this episode that was cancelled, and not something that its policy waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def encodable(text: str) -> str:
@@ -150,4 +159,4 @@ def describe(exception: BaseException) -> str:
     """What broke, in one line: type, message, and the innermost place of the code."""
     frames = traceback.extract_tb(exception.__traceback__)
     place = f" (in {frames[-1].name}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(exception).__name__}: {str(exception)[:500]}{place}"
+    return encodable(f"{type(exception).__name__}: {str(exception)[:500]}{place}")

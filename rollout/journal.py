@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+import orjson
+
 from murk.rollout.tables import sync_folder
 
 _HEAD = b'{"crc32":"%08x",'
@@ -32,14 +34,14 @@ class Journal:
         os.ftruncate(self._file, _whole(self._file))  # so that the next row does not continue a torn line
         sync_folder(path.parent)
 
-    def append(self, row: Mapping[str, Any]) -> None:
-        """Writes a row of at least one field, and syncs it.
+    def append(self, *rows: Mapping[str, Any]) -> None:
+        """Writes rows of at least one field each, and syncs them together.
 
         Raises:
-            OSError: the disk is full or fails; the row is not in the journal then.
+            OSError: the disk is full or fails; none of the rows is in the journal then.
         """
         start = os.lseek(self._file, 0, os.SEEK_END)
-        left = memoryview(encode_line(row))
+        left = memoryview(b"".join(map(encode_line, rows)))
         try:
             while left:
                 left = left[os.write(self._file, left) :]
@@ -55,7 +57,10 @@ class Journal:
 
 def encode_line(row: Mapping[str, Any]) -> bytes:
     """A row as a line of a journal."""
-    body = json.dumps(row, ensure_ascii=True, separators=(",", ":")).encode()[1:]
+    try:
+        body = orjson.dumps(row)[1:]
+    except TypeError:  # half a surrogate pair, or a number of more than 64 bits
+        body = json.dumps(row, ensure_ascii=True, separators=(",", ":")).encode()[1:]
     return _HEAD % crc32(body) + body + b"\n"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from murk.envs.codec import encode
 from murk.envs.deep_research import DeepResearchEnv
+from murk.envs.errors import UsageError
 from murk.envs.records import Step, Trajectory
 from murk.envs.tasks import read_tasks, task_row
 from murk.rollout.digest import digest
@@ -34,14 +35,14 @@ class Difference:
 
 
 def replay(
-    folder: Path, ids: frozenset[str] = frozenset(), snapshot: Path | None = None, rerun_shell: bool = False
+    folder: Path, ids: frozenset[str] = frozenset(), snapshot: str | None = None, rerun_shell: bool = False
 ) -> Iterator[tuple[str, list[Difference]]]:
     """Replays the episodes of a run.
 
     Args:
         folder: Of the run.
         ids: Those to replay; empty for all.
-        snapshot: Folder of the snapshot, where it is not at the place that the run's config names.
+        snapshot: Folder or URL of the snapshot, where it is not in the folder that the run's config names.
         rerun_shell: Whether shell commands are run again, and differences of their results are reported, too.
 
     Yields:
@@ -51,7 +52,7 @@ def replay(
         UsageError: the folder holds no run, or its snapshot cannot be opened.
     """
     config = read_config(folder)
-    where = str(snapshot or local_snapshot(config["world"]["path"]))
+    where = _snapshot(config) if snapshot is None else str(local_snapshot(snapshot))
     mode: Any = "rerun" if rerun_shell else True
     tasks = [task_row(task) for task in read_tasks(folder / "tasks.jsonl").values()]
     envs: dict[float, tuple[DeepResearchEnv, dict[str, Any]]] = {}
@@ -59,9 +60,22 @@ def replay(
         if row["status"] == "errored" or (ids and row["id"] not in ids):
             continue
         if row["intensity"] not in envs:
-            settings = config["env"] | {"faults": config["faults"] | {"intensity": row["intensity"]}}
+            settings = config["env"] | {
+                "retrievals": None,
+                "faults": config["faults"] | {"intensity": row["intensity"]},
+            }
             envs[row["intensity"]] = DeepResearchEnv(where, tasks, reward=None, replay=mode, **settings), settings
         yield row["id"], _differences(*envs[row["intensity"]], row)
+
+
+def _snapshot(config: Mapping[str, Any]) -> str:
+    """The place that a run's config names; a stranger's config is not followed into the network."""
+    path = str(config["world"].get("path", ""))
+    if "://" in path:
+        raise UsageError(
+            f"the snapshot of the run is {path}; name it with --snapshot {path} if you trust that address."
+        )
+    return str(local_snapshot(path))
 
 
 def _differences(env: DeepResearchEnv, environment: Mapping[str, Any], row: Mapping[str, Any]) -> list[Difference]:

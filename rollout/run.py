@@ -3,9 +3,9 @@
 import fcntl
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,16 @@ from murk.envs.errors import UsageError
 from murk.envs.tasks import read_tasks, task_row
 from murk.rollout.build import Plan
 from murk.rollout.digest import digest_of_run
-from murk.rollout.exposure import exposure
+from murk.rollout.exposure import STAGES, exposure
 from murk.rollout.machinery import machinery
 from murk.rollout.metrics import figures, grouped
 from murk.rollout.store import Store
 
+_GROUPS = ("policy", "storm", "intensity")
+_NAMES = ("id", "task", *_GROUPS, "status", "digest", "snapshot")
 _TOLD = ("events", "citations", "answer")
+_BEGUN = ("tasks.jsonl", ".partial")  # what a crash may leave of a run not yet begun
+_SHAPE = {"world": dict, "policy": dict, "env": dict, "faults": dict, "rollout": dict, "samples": int}
 _FREE = ("out", "resume", "worlds", "data", "rollout")  # what may differ when a run is resumed
 
 
@@ -29,11 +33,11 @@ def begin(plan: Plan, folder: Path) -> None:
     Raises:
         UsageError: there is something at that place already.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or not all(path.name.endswith(_BEGUN) for path in folder.iterdir())):
         raise UsageError(f"{folder} exists already; go on with resume={folder}, or choose another out=.")
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "tasks.jsonl", "".join(canonical_json(task_row(task)) + "\n" for task in plan.tasks.values()))
-    write_text(folder / "config.yaml", to_yaml(plan.config))
+    write_text(folder / "config.yaml", to_yaml(plan.config))  # last: with it, the folder is a run
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -54,6 +58,9 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())[:300]}.") from None
     if not isinstance(config, dict):
         raise UsageError(f"{path} holds no config.")
+    for name, kind in _SHAPE.items():
+        if not isinstance(config.get(name), kind):
+            raise UsageError(f"{path} holds no config of a run: its {name!r} is {config.get(name)!r}."[:400])
     return {str(name): value for name, value in config.items()}
 
 
@@ -64,17 +71,20 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         UsageError: another process is at work on the run.
     """
-    with (folder / ".lock").open("w") as file:
+    with (folder / ".lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise UsageError(f"another process is at work on {folder}; wait for its end, or stop it.") from None
+        file.truncate(0)
+        file.write(os.urandom(16).hex())  # another each time, so that no old copy of the folder passes for this one
+        file.flush()
         yield
 
 
 def mark(folder: Path) -> str:
-    """By which a worker knows that a folder is the one of this run, on a disk that both see."""
-    return sha256((folder / "config.yaml").read_bytes()).hexdigest()
+    """By which a worker knows that a folder is the one that the driver has locked, on a disk that both see."""
+    return (folder / ".lock").read_text("utf-8")
 
 
 def is_here(folder: Path, expected: str) -> bool:
@@ -102,16 +112,19 @@ def summarise(folder: Path) -> dict[str, Any]:
     store = Store(folder)
     scores, config = store.scores(), read_config(folder)
     kinds = {task.id: task.kind for task in read_tasks(folder / "tasks.jsonl").values()}
-    names = ("id", "task", "policy", "storm", "intensity", "status", "digest", "snapshot", *_TOLD)
     rows: list[dict[str, Any]] = []
-    for row in store.rows(names):
+    lies: dict[tuple[Any, ...], Counter[str]] = {}
+    for row in store.rows((*_NAMES, *_TOLD)):
         score = scores.get(row["id"], {}) if row["status"] != "errored" else {}
-        rows.append(row | {"reward": score.get("value"), "kind": kinds.get(row["task"], "")})
-    groups = grouped(rows, ("policy", "storm", "intensity"))
+        kept = {name: row[name] for name in _NAMES}  # what is told at length must not fill the memory
+        rows.append(kept | {"reward": score.get("value"), "kind": kinds.get(row["task"], "")})
+        lies.setdefault(tuple(row[name] for name in _GROUPS), Counter()).update(exposure([row]) or {})
+    groups = grouped(rows, _GROUPS)
     for group in groups:
-        own = [row for row in rows if all(row[name] == group[name] for name in ("policy", "storm", "intensity"))]
-        if (told := exposure(own)) is not None:
-            group["exposure"] = told
+        key = tuple(group[name] for name in _GROUPS)
+        own = [row for row in rows if tuple(row[name] for name in _GROUPS) == key]
+        if lies[key]:
+            group["exposure"] = {stage: lies[key][stage] for stage in STAGES}
         group["kinds"] = {entry.pop("kind"): entry for entry in grouped(own, ("kind",))}
     summary = figures(rows) | {
         "groups": groups,
@@ -134,9 +147,12 @@ def to_yaml(config: Mapping[str, Any]) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, "utf-8")
+    """Writes a file whole or not at all, and synced."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # `murk show` may sum up at the same time
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(partial, path)
 
 

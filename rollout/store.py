@@ -72,17 +72,24 @@ class Store:
         """Keeps a finished episode, as `keep` does; the arguments are those of `entry_of`."""
         self.keep(entry_of(trajectory, digest, system, pages, score))
 
-    def keep(self, entry: Mapping[str, Any]) -> None:
-        """Keeps an entry that `entry_of` made, here or elsewhere; when this returns it survives a crash.
+    def keep(self, *entries: Mapping[str, Any]) -> None:
+        """Keeps entries that `entry_of` made, here or elsewhere; when this returns they survive a crash.
+
+        Several are synced together, which takes no longer than one.
 
         Raises:
-            OSError: the disk is full or fails; nothing is kept of the episode then, and it may be kept later.
+            OSError: the disk is full or fails; nothing is kept of these episodes then, and they may be kept later.
         """
-        new = {name: text for name, text in entry["pages"].items() if name not in self._texts}
+        new: dict[str, str] = {}
+        lines = []
+        for entry in entries:
+            fresh = {name: text for name, text in entry["pages"].items() if not (name in self._texts or name in new)}
+            new |= fresh
+            lines.append({"row": entry["row"], "pages": fresh, "score": entry["score"]})
         if self._journal is None:
             self._journal = Journal(self._path)
         try:
-            self._journal.append({"row": entry["row"], "pages": new, "score": entry["score"]})
+            self._journal.append(*lines)
         except OSError:
             self.close()  # to be opened again, which cuts what the disk did not let us cut
             raise

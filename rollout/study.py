@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from murk.envs.errors import RunStopped
 from murk.rollout.build import Plan, compose, plan
+from murk.rollout.cli import stopped
 from murk.rollout.drive import drive
 from murk.rollout.engine import Engine
 from murk.rollout.run import begin, check_same, read_config, write_text
@@ -31,8 +33,11 @@ def study(args: argparse.Namespace) -> int:
     given = [override for override in args.overrides if override.lstrip("+").partition("=")[0] not in own]
     plans = {storm: _plan(given, storm, intensities, out / storm) for storm in storms}
     rows: list[dict[str, Any]] = []
-    for storm, one in plans.items():
-        rows += _run(one, out / storm)["groups"]
+    try:
+        for storm, one in plans.items():
+            rows += _run(one, out / storm)["groups"]
+    except (KeyboardInterrupt, RunStopped, OSError) as error:
+        return stopped(error, "the same command")
     found = {"storms": storms, "intensities": intensities, "groups": rows}
     write_text(out / "study.json", json.dumps(found, indent=1) + "\n")
     if args.json:

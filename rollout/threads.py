@@ -57,9 +57,7 @@ class Threads:
             self._watch = loop.create_task(self._look(self._patience))
         job = _Job(loop.create_future(), function, arguments)
         self._open += 1
-        if self._threads < min(self._open, self._limit):
-            self._threads += 1
-            threading.Thread(target=self._work, name="murk-call", daemon=True).start()
+        self._begin()
         self._jobs.put(job)
         try:
             return await job.future
@@ -71,6 +69,12 @@ class Threads:
         for _ in range(self._threads):
             self._jobs.put(None)
 
+    def _begin(self) -> None:
+        """Begins a thread if there is more to do than there are threads."""
+        if self._threads < min(self._open, self._limit):
+            self._threads += 1
+            threading.Thread(target=self._work, name="murk-call", daemon=True).start()
+
     def _work(self) -> None:
         me = threading.get_ident()
         while (job := self._jobs.get()) is not None:
@@ -79,7 +83,7 @@ class Threads:
             result, error = None, None
             try:
                 result = job.function(*job.arguments)
-            except BaseException as raised:
+            except (Exception, SystemExit) as raised:
                 error = raised
             self._running.pop(me, None)
             if job.given_up:  # another thread has taken the place of this one
@@ -100,6 +104,7 @@ class Threads:
                 job.given_up = True
                 self._threads -= 1
                 self.lost += 1
+                self._begin()  # for what waits behind it
                 _settle(job.future, None, Hung(f"a call did not come back within {patience:g} seconds"))
 
 
@@ -108,5 +113,7 @@ def _settle(future: "asyncio.Future[Any]", result: Any, error: BaseException | N
         return
     if error is None:
         future.set_result(result)
+    elif isinstance(error, StopIteration | SystemExit):  # a future takes no such exception, or it ends the loop
+        future.set_exception(RuntimeError(f"{type(error).__name__}: {error}"))
     else:
         future.set_exception(error)

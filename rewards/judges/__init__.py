@@ -45,6 +45,9 @@ class Verdict:
 class Judge(Protocol):
     """Decides criteria.
 
+    A judge with an attribute `instant` that is true takes milliseconds and waits for nothing outside of the process;
+    others are called in threads where many episodes run side by side.
+
     Attributes:
         version: Names the judge, its model, settings and prompts: verdicts of equal versions may be reused.
     """

@@ -14,6 +14,8 @@ RULES = (choices, hedges, numbers, report, rule, visible)
 class RuleJudge:
     """Judges by the checks of `murk.rewards.judges.rule`. A criterion without one gets the worst verdict."""
 
+    instant = True
+
     @property
     def version(self) -> str:
         """The name and a digest of the rules' own code, so that no change of theirs goes unnoticed."""

@@ -47,8 +47,8 @@ def test_a_call_that_hangs_is_given_up_and_its_place_filled() -> None:
         behind = asyncio.create_task(threads.run(lambda: "behind it"))
         with pytest.raises(Hung, match=r"0\.2 seconds"):
             await hanging
-        assert await asyncio.wait_for(threads.run(lambda: "after it"), 5) == "after it"
         assert await asyncio.wait_for(behind, 5) == "behind it"
+        assert await asyncio.wait_for(threads.run(lambda: "after it"), 5) == "after it"
         assert threads.lost == 1
         threads.close()
 
@@ -56,6 +56,20 @@ def test_a_call_that_hangs_is_given_up_and_its_place_filled() -> None:
         asyncio.run(main())
     finally:
         release.set()
+
+
+@pytest.mark.parametrize("error", [StopIteration, SystemExit])
+def test_an_exception_that_would_end_the_loop_is_an_ordinary_one(error: type[BaseException]) -> None:
+    def work() -> None:
+        raise error("from a tool")
+
+    async def main() -> None:
+        threads = Threads(1)
+        with pytest.raises(RuntimeError, match="from a tool"):
+            await asyncio.wait_for(threads.run(work), 5)
+        threads.close()
+
+    asyncio.run(main())
 
 
 def test_a_queued_call_is_not_blamed_for_waiting() -> None:
