@@ -11,6 +11,7 @@ from itertools import count
 from murk.rollout.build import Episode
 from murk.rollout.outcome import Outcome
 
+ALONE = 2
 _FIRST = -(1 << 62)
 
 
@@ -22,11 +23,13 @@ class Flight:
         episode: Which one.
         attempts: How often it has been begun.
         deaths: How many workers have died while they ran it.
+        alone: How many of them ran nothing else.
     """
 
     episode: Episode
     attempts: int = 0
     deaths: int = 0
+    alone: int = 0
 
 
 class Backlog:
@@ -34,7 +37,7 @@ class Backlog:
 
     An episode that broke off with an error is run again, and one whose worker died as well, `retries` times each. After
     that an episode whose workers keep dying is a suspect: it runs alone on a worker, so that it takes nobody with it,
-    and if that one dies, too, it is given up. So nothing is blamed that only stood near.
+    and is given up when a second worker has died that ran nothing else. So nothing is blamed that only stood near.
 
     Args:
         retries: How often an episode is run again, from 0.
@@ -94,8 +97,9 @@ class Backlog:
         given_up = []
         for flight in flights:
             flight.deaths += 1
-            if alone and flight.deaths > self._retries:
-                told = f"{flight.deaths} workers died while they ran it, the last of them running nothing else"
+            flight.alone += alone
+            if flight.alone >= ALONE and flight.deaths > self._retries:
+                told = f"{flight.deaths} workers died while they ran it, {flight.alone} of them running nothing else"
                 given_up.append(Outcome(flight.episode, "errored", error=f"quarantined: {told}"))
             elif flight.deaths >= max(1, self._retries):
                 self.retried += 1

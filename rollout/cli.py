@@ -68,7 +68,7 @@ def rollout(args: argparse.Namespace) -> int:
     started = time.monotonic()
     try:
         summary = drive(composed, folder)
-    except (KeyboardInterrupt, RunStopped, OSError) as error:
+    except (KeyboardInterrupt, SystemExit, RunStopped, OSError) as error:
         return stopped(error, f"murk rollout resume={folder}")
     if args.json:
         print(json.dumps(summary))
@@ -103,9 +103,12 @@ def resumed(folder: Path, given: Sequence[str]) -> "Plan":
 
 def stopped(error: BaseException, again: str) -> int:
     """Tells that a run has stopped and how it goes on; gives the exit status."""
-    why = "stopped" if isinstance(error, KeyboardInterrupt) else str(error)
+    asked = isinstance(error, KeyboardInterrupt | SystemExit)
+    why = "stopped" if asked else str(error)
     print(f"murk: {why}; nothing that was finished is lost. Go on with: {again}", file=sys.stderr)
-    return 130 if isinstance(error, KeyboardInterrupt) else 1
+    if isinstance(error, SystemExit):
+        return int(error.code or 0)
+    return 130 if asked else 1
 
 
 def replay(args: argparse.Namespace) -> int:

@@ -4,26 +4,28 @@ The driver gives each worker as much as it can run and no more, asks it what has
 died. What was in flight on a dead worker goes back to the backlog, which bounds how often.
 """
 
-import logging
-import math
-import os
+import json
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from murk.envs.errors import UsageError
+from murk.envs.errors import RunStopped
 from murk.rollout.backlog import Backlog, Flight
 from murk.rollout.build import Crew
+from murk.rollout.cluster import connect
+from murk.rollout.journal import read_lines
 from murk.rollout.outcome import Load, Outcome
 from murk.rollout.worker import Report, Worker
 
-STORE_BYTES = 256 << 20
 POLL = 1.0
+LONG = 60.0
 FALSE_STARTS = 8
 
 
@@ -35,6 +37,10 @@ class _Member:
         node: Where it has to live; None for anywhere.
         poll: The question that it is to answer next.
         asked: When it was asked, on the monotonic clock.
+        journal: Name of its journal; empty where it keeps none.
+        known: Bytes of the journal whose episodes it has told of, some time ago and lately.
+        update: The answer to new weights, before which it gets no work; None where it has those that there are.
+        back: The answer to a request to give flights back; None where there is none.
         began: Whether it has ever answered.
         alone: Whether nothing else may run on it at present.
     """
@@ -43,6 +49,10 @@ class _Member:
     node: str | None
     poll: Any
     asked: float
+    journal: str = ""
+    known: tuple[int, int] = (0, 0)
+    update: Any = None
+    back: Any = None
     began: bool = False
     alone: bool = False
     flights: dict[str, Flight] = field(default_factory=dict)
@@ -57,13 +67,14 @@ class RayPool:
         backlog: What to run; it may grow at any time.
 
     Raises:
-        UsageError: there is no cluster at the address.
+        UsageError: there is no cluster, or no place in it for a worker.
     """
 
     def __init__(self, crew: Crew, job: Mapping[str, Any], backlog: Backlog) -> None:
         self._crew, self._backlog = crew, backlog
         self._ours = connect(crew)
-        self._job = ray.put(dict(job))
+        self._job, self._folder = ray.put(dict(job)), Path(job["folder"])
+        self._told, self._began = False, time.monotonic()
         self._members: list[_Member] = []
         self._false_starts = 0
         self._weights: tuple[Any, int] | None = None
@@ -74,17 +85,25 @@ class RayPool:
 
         Raises:
             OSError: the disk of the run's folder is full or fails.
-            RuntimeError: workers die before they have begun, again and again.
+            RunStopped: workers die before they have begun, again and again.
+            Exception: a policy cannot take new weights.
         """
         self._fill()
-        polls = [member.poll for member in self._members]
-        ray.wait(polls, num_returns=1, timeout=seconds)
-        ready, _ = ray.wait(polls, num_returns=len(polls), timeout=0)
+        waiting = [(one.poll, one.update, one.back) for one in self._members]
+        answers = [answer for three in waiting for answer in three if answer is not None]
+        ray.wait(answers, num_returns=1, timeout=seconds)
+        ready, _ = ray.wait(answers, num_returns=len(answers), timeout=0)
+        for member in self._members:
+            if member.update in ready:
+                _updated(member)
+            if member.back in ready:
+                self._given_back(member)
         ended = [outcome for member in list(self._members) if member.poll in ready for outcome in self._heard(member)]
         for member in list(self._members):
             if member.began and time.monotonic() - member.asked > self._crew.silence:
                 ended += self._lost(member, f"it was silent for {self._crew.silence:g} seconds")
         self._hire()
+        self._tell_of_waiting()
         return ended
 
     def load(self) -> Load:
@@ -97,7 +116,7 @@ class RayPool:
         """Gives new weights to the policies that take them, on all workers, those of the future as well."""
         self._weights = ray.put(weights), version
         for member in self._members:
-            member.actor.update.remote(*self._weights)
+            member.update = member.actor.update.remote(*self._weights)
 
     def close(self) -> None:
         """Ends the workers, and Ray where this began it."""
@@ -114,20 +133,19 @@ class RayPool:
         crew, hosts = self._crew, [member.node for member in self._members]
         wanted: list[str | None] = [None] * ((crew.actors or 0) - hosts.count(None))
         if crew.per_host:
-            alive = sorted(node["NodeID"] for node in ray.nodes() if node["Alive"])
+            alive = sorted(node["NodeID"] for node in ray.nodes() if node["Alive"])  # type: ignore[no-untyped-call]
             wanted = [node for node in alive for _ in range(crew.per_host - hosts.count(node))]
         for node in wanted:
             place = NodeAffinitySchedulingStrategy(node, soft=False) if node else "SPREAD"
             options = {"num_cpus": crew.cpus, "num_gpus": crew.gpus, "scheduling_strategy": place}
             actor = Worker.options(**options).remote(self._job, crew.concurrency, crew.patience)  # type: ignore[attr-defined]
-            if self._weights:
-                actor.update.remote(*self._weights)
-            self._members.append(_Member(actor, node, actor.poll.remote(0.0), time.monotonic()))
+            update = actor.update.remote(*self._weights) if self._weights else None
+            self._members.append(_Member(actor, node, actor.poll.remote(0.0), time.monotonic(), update=update))
 
     def _fill(self) -> None:
         """Gives work to all who can take it, the least busy first: a bit more than they can run, so that none waits."""
         room = self._crew.concurrency + max(2, self._crew.concurrency // 4)
-        free = [one for one in self._members if one.began and not one.alone]
+        free = [one for one in self._members if one.began and not one.alone and one.update is None]
         while free:
             member = min(free, key=lambda one: len(one.flights))
             if len(member.flights) >= room:
@@ -138,17 +156,22 @@ class RayPool:
             member.flights |= {flight.episode.id: flight for flight in flights}
             member.actor.submit.remote(flights)
             free = [one for one in free if not one.alone]
-        if any(not one.flights for one in free):
-            self._steal()
+        if not len(self._backlog):
+            self._steal(free)
 
-    def _steal(self) -> None:
-        """Takes flights that have not begun from the busiest worker, for one that has nothing to do."""
-        member = max(self._members, key=lambda one: len(one.flights))
-        spare = len(member.flights) - self._crew.concurrency
-        if spare <= 0:
-            return
+    def _steal(self, free: list[_Member]) -> None:
+        """Asks the busiest worker for flights that it has not begun, where another has places for them."""
+        busiest = max(self._members, key=lambda one: len(one.flights))
+        places = self._crew.concurrency
+        spare = min(len(busiest.flights) - places, sum(max(0, places - len(one.flights)) for one in free))
+        if spare > 0 and busiest.back is None:
+            busiest.back = busiest.actor.give_back.remote(spare)
+
+    def _given_back(self, member: _Member) -> None:
+        """A worker has said which flights it gives back."""
+        back, member.back = member.back, None
         try:
-            names = ray.get(member.actor.give_back.remote(-(-spare // 2)), timeout=self._crew.silence)
+            names: list[str] = ray.get(back)
         except RayError:  # it will be found dead in a moment
             return
         self._backlog.put_back([member.flights.pop(name) for name in names if name in member.flights])
@@ -160,6 +183,7 @@ class RayPool:
         except RayError as error:
             return self._lost(member, str(error))
         member.began, self._false_starts = True, 0
+        member.journal, member.known = report.journal, (member.known[1], report.size)
         member.poll, member.asked = member.actor.poll.remote(POLL), time.monotonic()
         final = []
         for outcome in report.outcomes:
@@ -175,30 +199,45 @@ class RayPool:
         """A worker has died, or is ended because it does not answer; gives the ends of episodes that are given up."""
         ray.kill(member.actor)
         self._members.remove(member)
-        if member.began:
-            return self._backlog.died(list(member.flights.values()), len(member.flights) == 1)
-        self._false_starts += 1
-        if self._false_starts >= FALSE_STARTS:
-            raise RuntimeError(f"{self._false_starts} workers died before they had begun: {why}")
-        return []
+        if not member.began:
+            self._false_starts += 1
+            if self._false_starts >= FALSE_STARTS:
+                reason = why.strip().rpartition("\n")[2]
+                raise RunStopped(f"{self._false_starts} workers died before they had begun: {reason[:500]}")
+            return []
+        alone = len(member.flights) == 1
+        ended = list(self._kept(member))
+        return ended + self._backlog.died(list(member.flights.values()), alone)
+
+    def _kept(self, member: _Member) -> Iterator[Outcome]:
+        """Episodes that a dead worker has kept without having told of them: they are not run again."""
+        path = self._folder / "journal" / member.journal
+        if not member.journal or not path.is_file():
+            return
+        for _, entry in read_lines(path, member.known[0]):
+            flight = member.flights.pop(entry["row"]["id"], None) if entry else None
+            if entry and flight:
+                reward = (entry["score"] or {}).get("value")
+                row, worker = entry["row"], member.journal.removesuffix(".jsonl")
+                steps, spent = len(row["steps"]), json.loads(row["spending"])
+                yield Outcome(flight.episode, row["status"], reward, None, steps, spent, worker, flight.attempts)
+
+    def _tell_of_waiting(self) -> None:
+        """Tells once if no worker finds a place for long: a cluster may grow, or it may never."""
+        if self._told or any(one.began for one in self._members) or time.monotonic() - self._began < LONG:
+            return
+        self._told = True
+        need, there = f"{self._crew.cpus:g} CPU and {self._crew.gpus:g} GPU", ray.cluster_resources()  # type: ignore[no-untyped-call]
+        has = ", ".join(f"{there.get(name, 0):g} {name}" for name in ("CPU", "GPU"))
+        print(f"murk: no worker has begun yet; each needs {need}, and the cluster has {has}.", file=sys.stderr)
 
 
-def connect(crew: Crew) -> bool:
-    """Connects to the cluster at the crew's address, or begins one on this machine; whether it was begun here.
-
-    Raises:
-        UsageError: there is no cluster at the address.
-    """
-    if ray.is_initialized():
-        return False
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if crew.address is None:
-        cores = max(os.cpu_count() or 1, math.ceil((crew.actors or crew.per_host or 1) * crew.cpus))
-        ray.init(num_cpus=cores, include_dashboard=False, object_store_memory=STORE_BYTES, **quiet)
-        return True
+def _updated(member: _Member) -> None:
+    """A worker has answered to new weights; raises what its policy raised."""
     try:
-        ray.init(address=crew.address, **quiet)
-    except ConnectionError as error:
-        raise UsageError(f"no Ray cluster answers at address {crew.address!r}: {str(error)[:200]}.") from None
-    return True
+        ray.get(member.update)
+    except RayTaskError:
+        raise
+    except RayError:  # it will be found dead in a moment
+        return
+    member.update = None

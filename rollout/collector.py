@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -82,7 +83,7 @@ class Collector:
         self._plan = source if isinstance(source, Plan) else plan(compose(list(source)))
         self._how = crew(self._plan.config["rollout"])
         self._batch, self._ahead = batch, staleness
-        self._coming = self._groups(rounds)
+        self._coming: Iterator[list[Episode]] = self._groups(rounds)
         self._flying: deque[_Group] = deque()
         self._by_id: dict[str, _Group] = {}
         self._store = Store(folder, "collector") if folder else None
@@ -102,15 +103,18 @@ class Collector:
 
         Raises:
             StopIteration: all rounds are over.
+            UsageError: `update` has not ended the last batch.
             OSError, RuntimeError: the machinery cannot go on.
         """
         self._begin()
         if len(self._flying) < self._batch:
+            self._check_over()
             raise StopIteration
         first = [self._flying[i] for i in range(self._batch)]
         while any(len(group.found) < len(group.episodes) for group in first):
             ended = self._ended.get()
             if isinstance(ended, BaseException):
+                self._ended.put(ended)  # for whoever asks again
                 raise ended
             self._take(ended)
         for group in first:
@@ -172,12 +176,18 @@ class Collector:
             self._begun += 1
             self._orders.put(("run", episodes))
 
+    def _check_over(self) -> None:
+        if (episodes := next(self._coming, None)) is not None:
+            self._coming = chain([episodes], self._coming)
+            raise UsageError("a further batch is asked for, but the last one is not ended; call update() after each.")
+
     def _take(self, outcome: Outcome) -> None:
         entry = outcome.entry or entry_of_lost(self._plan, outcome)
         if self._store:
             self._store.keep(entry)
         trajectory, group = from_row(entry["row"]), self._by_id[outcome.episode.id]
-        version = min((turn.version for turn in trajectory.sampled), default=group.version)
+        # A group is begun after its weights have come; a policy that counts no versions says 0 for all of them.
+        version = max(group.version, min((turn.version for turn in trajectory.sampled), default=0))
         group.found[outcome.episode.id] = Collected(trajectory, outcome.reward, entry["score"], version)
 
     def _serve(self) -> None:

@@ -95,6 +95,10 @@ class Store:
             raise
         self._texts.update(new)
 
+    def size(self) -> int:
+        """Bytes of this worker's journal."""
+        return self._path.stat().st_size if self._path.exists() else 0
+
     def close(self) -> None:
         """Closes the journal."""
         if self._journal is not None:

@@ -36,7 +36,7 @@ def study(args: argparse.Namespace) -> int:
     try:
         for storm, one in plans.items():
             rows += _run(one, out / storm)["groups"]
-    except (KeyboardInterrupt, RunStopped, OSError) as error:
+    except (KeyboardInterrupt, SystemExit, RunStopped, OSError) as error:
         return stopped(error, "the same command")
     found = {"storms": storms, "intensities": intensities, "groups": rows}
     write_text(out / "study.json", json.dumps(found, indent=1) + "\n")

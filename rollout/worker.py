@@ -18,7 +18,7 @@ from murk.rollout.outcome import Outcome
 from murk.rollout.run import is_here
 from murk.rollout.store import Store
 
-GATHER = 0.02  # seconds in which more ends may come, so that short episodes do not cost an answer each
+GATHER = 0.05  # seconds in which more ends may come, so that short episodes do not cost an answer each
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,14 @@ class Report:
     Attributes:
         outcomes: Episodes that have ended since it was asked before.
         failed: Why it cannot go on; None while it can.
+        journal: Name of its journal; empty where it keeps none.
+        size: Bytes of the journal. All that they hold has been told of, or will be with the next answer.
     """
 
     outcomes: Sequence[Outcome]
     failed: str | None = None
+    journal: str = ""
+    size: int = 0
 
 
 @ray.remote
@@ -48,11 +52,15 @@ class Worker:
     """
 
     def __init__(self, job: Mapping[str, Any], concurrency: int, patience: float) -> None:
-        self._name = f"{socket.gethostname()}-{os.getpid()}"
+        actor = ray.get_runtime_context().get_actor_id() or ""
+        self._name = f"{socket.gethostname()}-{actor[:8]}-{os.getpid()}"
         folder = Path(job["folder"]) if job["folder"] and is_here(Path(job["folder"]), job["mark"]) else None
         self._store = Store(folder, self._name) if folder else None
-        plan: Plan = plan_of(job, local_snapshot(job["snapshot"], job["digest"]))
-        self._engine = Engine(plan, self._store.keep if self._store else None, patience, self._name)
+        try:
+            plan: Plan = plan_of(job, local_snapshot(job["snapshot"], job["digest"]))
+            self._engine = Engine(plan, self._store.keep if self._store else None, patience, self._name)
+        except Exception as error:  # of a type that may not travel
+            raise RuntimeError(f"{type(error).__name__}: {error}") from None
         self._version = 0
         self._slots = asyncio.Semaphore(concurrency)
         self._ended: asyncio.Queue[Outcome | str] = asyncio.Queue(2 * concurrency)  # full if the driver is slow
@@ -73,12 +81,14 @@ class Worker:
             async with asyncio.timeout(seconds):
                 ended = [await self._ended.get()]
         except TimeoutError:
-            return Report(())
-        await asyncio.sleep(GATHER)
+            ended = []
+        await asyncio.sleep(GATHER if ended else 0)
+        size = self._store.size() if self._store else 0
         while not self._ended.empty():
             ended.append(self._ended.get_nowait())
         failed = next((one for one in ended if isinstance(one, str)), None)
-        return Report([one for one in ended if isinstance(one, Outcome)], failed)
+        outcomes = [one for one in ended if isinstance(one, Outcome)]
+        return Report(outcomes, failed, f"{self._name}.jsonl" if self._store else "", size)
 
     async def give_back(self, count: int) -> list[str]:
         """Gives up to so many flights back that have not begun; their episodes' ids."""

@@ -57,7 +57,7 @@ def test_reading_a_snapshot_imports_nothing_heavy() -> None:
 
 
 ONLY_IN = {
-    "ray": {"rollout/worker.py", "rollout/collect.py"},
+    "ray": {"rollout/worker.py", "rollout/collect.py", "rollout/cluster.py"},
     "hydra": {"rollout/build.py", "rollout/main.py"},
     "omegaconf": {"rollout/build.py", "rollout/run.py"},
     "fsspec": {"rollout/nodes.py"},

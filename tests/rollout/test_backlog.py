@@ -43,6 +43,15 @@ def test_an_error_is_run_again_a_bounded_number_of_times() -> None:
     assert (len(backlog), backlog.retried) == (0, 2)
 
 
+def test_deaths_do_not_use_up_the_retries_of_errors() -> None:
+    backlog = Backlog(retries=2)
+    backlog.add([episode("a")])
+    (flight,), _ = backlog.take(idle=True)
+    backlog.died([flight, flight], alone=False)
+    (flight,), _ = backlog.take(idle=True)
+    assert not backlog.ended(flight, Outcome(flight.episode, "errored"))
+
+
 def test_only_what_kills_a_worker_alone_is_given_up() -> None:
     backlog = Backlog(retries=1)
     backlog.add([episode("poison"), episode("neighbour")])
@@ -50,16 +59,17 @@ def test_only_what_kills_a_worker_alone_is_given_up() -> None:
     assert not alone
     assert backlog.died(flights, alone=False) == []  # nobody knows yet which of the two it was
     assert backlog.take(idle=False) == ([], False)  # suspects get an idle worker for themselves
-    seen: dict[str, list[Outcome]] = {}
-    for _ in range(2):
+    seen: list[Outcome] = []
+    for _ in range(3):
         (flight,), alone = backlog.take(idle=True)
         assert alone
+        assert not seen, "one worker may die by chance"
         if flight.episode.id == "poison":
-            seen["poison"] = backlog.died([flight], alone=True)
+            seen += backlog.died([flight], alone=True)
         else:
             assert backlog.ended(flight, Outcome(flight.episode, "answered"))
-    (end,) = seen["poison"]
-    assert (end.status, end.attempts) == ("errored", 2)
+    (end,) = seen
+    assert (end.status, end.attempts) == ("errored", 3)
     assert end.error is not None
     assert "nothing else" in end.error
     assert len(backlog) == 0

@@ -66,7 +66,9 @@ def test_a_folder_that_a_crash_left_half_begun_can_be_begun(given: list[str], tm
 @pytest.mark.parametrize(
     "text", ["a: 1", "[1]", "world: 3", "", "policy: {}\nworld: {}\nenv: {}\nsamples: 1\nfaults: 2"]
 )
-@pytest.mark.parametrize("command", [["rollout", "resume={}"], ["replay", "{}"], ["show", "{}"], ["score", "{}", "reward=rubric"]])
+@pytest.mark.parametrize(
+    "command", [["rollout", "resume={}"], ["replay", "{}"], ["show", "{}"], ["score", "{}", "reward=rubric"]]
+)
 def test_an_odd_config_is_told_in_one_line(
     text: str, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
