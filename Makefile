@@ -29,8 +29,8 @@ check: $(VENV)/.ready
 	$(BIN)/mypy -p murk.envs -p murk.rewards -p murk.rollout
 	$(BIN)/mypy tests
 
-bench: .venv-bench/.ready
-	for file in search_quality search_speed open_speed build_speed env_speed world_scale fault_speed fault_shortcut reward_speed judge_agreement; do .venv-bench/bin/python tests/benchmarks/$$file.py || exit 1; done
+bench: .venv-bench/.ready .venv-openenv/.ready
+	for file in search_quality search_speed open_speed build_speed env_speed world_scale fault_speed fault_shortcut reward_speed judge_agreement rollout_speed decode_speed; do .venv-bench/bin/python tests/benchmarks/$$file.py || exit 1; done
 
 clean:
 	rm -rf .venv .venv-* runs build dist *.egg-info
@@ -54,4 +54,10 @@ $(CORE)/.ready: $(NEEDS)
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install $(PIP_FLAGS) torch==2.13.0
 	.venv-bench/bin/pip install $(PIP_FLAGS) -r tests/benchmarks/requirements.txt -e ".[build,dense,rollout]"
+	touch $@
+
+# OpenEnv pins other versions than murk's constraints.
+.venv-openenv/.ready: $(NEEDS) tests/benchmarks/requirements-openenv.txt
+	$(PYTHON) -m venv .venv-openenv
+	.venv-openenv/bin/pip install -q --disable-pip-version-check -r tests/benchmarks/requirements-openenv.txt -e .
 	touch $@

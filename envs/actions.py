@@ -8,14 +8,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
-from murk.envs.codec import canonical_json
+from murk.envs.arguments import canonical_text, values_of
 from murk.envs.dialects import hermes, openai, react, step
 from murk.envs.dialects.draft import MAX_CALLS, Draft, Form, RawCall
 from murk.envs.dialects.loose_json import read_json, shorten
 from murk.envs.errors import UnknownName
-from murk.envs.utf8 import Decoded, encodable
+from murk.envs.utf8 import encodable
 
 __all__ = [
     "DIALECTS",
@@ -23,9 +23,12 @@ __all__ = [
     "MAX_CALLS",
     "MAX_ID",
     "REMINDER",
+    "Reading",
     "ToolCall",
     "Turn",
+    "Wanted",
     "parse",
+    "read",
     "render_results",
     "render_sized",
     "render_turn",
@@ -39,7 +42,7 @@ _FORMS: dict[str, Form] = {"step": step, "hermes": hermes, "openai": openai, "re
 DIALECTS = tuple(_FORMS)
 REMINDER: Mapping[str, str] = MappingProxyType({name: form.REMINDER for name, form in _FORMS.items()})
 
-_DECODER = json.JSONDecoder()
+_FREE_IDS = [f"call_{n}" for n in range(1, MAX_CALLS + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,7 @@ class ToolCall:
     @property
     def values(self) -> dict[str, Any]:
         """The arguments; a new dict each time."""
-        values: dict[str, Any] = _DECODER.raw_decode(self.arguments)[0]
-        return values
+        return values_of(self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,29 @@ class Turn:
     problems: tuple[str, ...] = ()
 
 
+class Wanted(NamedTuple):
+    """A call before it is written down.
+
+    Attributes:
+        name: The tool, which exists.
+        arguments: As the agent gave them; `canonical_text` of them is what a `ToolCall` has.
+        id: As a `ToolCall` has it.
+    """
+
+    name: str
+    arguments: dict[str, Any]
+    id: str
+
+
+class Reading(NamedTuple):
+    """A turn as far as the environment needs it: as `Turn`, but calls are not written down, and thoughts in pieces."""
+
+    calls: list[Wanted]
+    answer: str | None
+    problems: tuple[str, ...]
+    thoughts: list[str]
+
+
 def parse(text: str, dialect: str, tools: Sequence[str]) -> Turn:
     """Reads a turn; any text gives one.
 
@@ -91,14 +116,25 @@ def parse(text: str, dialect: str, tools: Sequence[str]) -> Turn:
     Raises:
         UnknownName: there is no such dialect.
     """
+    wanted, answer, problems, thoughts = read(text, dialect, tools)
+    calls = tuple([ToolCall(call.name, canonical_text(call.arguments), call.id) for call in wanted])
+    return Turn(_clean("\n".join(filter(None, map(str.strip, thoughts)))), calls, answer, problems)
+
+
+def read(text: str, dialect: str, tools: Sequence[str]) -> Reading:
+    """Reads a turn as `parse` does, without what only a record needs.
+
+    Raises:
+        UnknownName: there is no such dialect.
+    """
     form = _form(dialect)
     if len(text) > MAX_ACTION:
-        return Turn(problems=(f"The turn has {len(text)} characters and was not read; at most {MAX_ACTION} are.",))
+        problem = f"The turn has {len(text)} characters and was not read; at most {MAX_ACTION} are."
+        return Reading([], None, (problem,), [])
     draft = form.read(text)
     calls, problems = _calls(draft, tools)
     answer = _answer(draft, form, problems) if draft.answers or not draft.calls else None
-    thought = _clean("\n".join(filter(None, map(str.strip, draft.thoughts))))
-    return Turn(thought, calls, answer, tuple(map(_clean, problems)))
+    return Reading(calls, answer, tuple(map(_clean, problems)) if problems else (), draft.thoughts)
 
 
 def render_turn(turn: Turn, dialect: str) -> str:
@@ -131,18 +167,16 @@ def render_results(results: Sequence[tuple[ToolCall, str]], notices: Sequence[st
     return render_sized(results, notices, dialect)[0]
 
 
-def render_sized(results: Sequence[tuple[ToolCall, str]], notices: Sequence[str], dialect: str) -> tuple[str, int]:
-    """What `render_results` writes, and its size in bytes as UTF-8."""
-    text = _form(dialect).frame([(call.id, result) for call, result in results], notices)
-    others, more = list(notices), 0
-    for call, result in results:
-        others.append(call.id)
-        if isinstance(result, Decoded):
-            more += result.size - len(result)
-        else:
-            others.append(result)
-    # Frames and what quotes are ASCII, a byte for each character; where the others are, too, the size is known.
-    return (text, len(text) + more) if all(map(str.isascii, others)) else encodable(text)
+def render_sized(
+    results: Sequence[tuple[ToolCall | Wanted, str | bytes]], notices: Sequence[str], dialect: str
+) -> tuple[str, int]:
+    """What `render_results` writes of results as text or as UTF-8, and its size in bytes as UTF-8."""
+    form = _form(dialect)
+    data = [result for _, result in results if isinstance(result, bytes)]
+    if data and not notices and len(data) == len(results) and (framed := form.frame_utf8(data)) is not None:
+        return framed.decode(), len(framed)  # long texts are the bulk of a step: this looks at them but once
+    texts = [(call.id, result.decode() if isinstance(result, bytes) else result) for call, result in results]
+    return encodable(form.frame(texts, notices))
 
 
 def system_prompt(tools: Sequence[Mapping[str, Any]], dialect: str) -> str:
@@ -178,9 +212,9 @@ def _answer(draft: Draft, form: Form, problems: list[str]) -> str | None:
     return None
 
 
-def _calls(draft: Draft, tools: Sequence[str]) -> tuple[tuple[ToolCall, ...], list[str]]:
+def _calls(draft: Draft, tools: Sequence[str]) -> tuple[list[Wanted], list[str]]:
     """The calls that can run, and the problems of the others."""
-    good: list[tuple[str, str, Any]] = []
+    good: list[RawCall] = []
     problems: list[str] = []
     for raw in draft.calls:
         try:
@@ -190,14 +224,12 @@ def _calls(draft: Draft, tools: Sequence[str]) -> tuple[tuple[ToolCall, ...], li
     if draft.dropped:
         problems.append(f"{draft.dropped} calls beyond the first {MAX_CALLS} of the turn are dropped.")
     problems += draft.problems
-    ids = _ids([given for _, _, given in good], problems)
-    return tuple(
-        [ToolCall(name, arguments, id_) for (name, arguments, _), id_ in zip(good, ids, strict=True)]
-    ), problems
+    ids = _ids([call.id for call in good], problems)
+    return [Wanted(call.name, call.arguments, id_) for call, id_ in zip(good, ids, strict=True)], problems
 
 
-def _check(raw: RawCall | str, tools: Sequence[str]) -> tuple[str, str, Any]:
-    """Name, canonical arguments and given id of a call; what keeps it from running is a ValueError."""
+def _check(raw: RawCall | str, tools: Sequence[str]) -> RawCall:
+    """A call with the name of a tool and an object of arguments; what keeps it from running is a ValueError."""
     if isinstance(raw, str):
         raise ValueError(raw)
     if not isinstance(raw.name, str) or not raw.name.strip():
@@ -214,16 +246,13 @@ def _check(raw: RawCall | str, tools: Sequence[str]) -> tuple[str, str, Any]:
             raise ValueError(f"The arguments of {name} are not valid JSON: {error}; they are an object.") from None
     if not (arguments is None or isinstance(arguments, dict)):
         raise ValueError(f"The arguments of {name} are {shorten(arguments)}; they must be a JSON object.")
-    text = canonical_json(arguments or {})
-    if (clean := _clean(text)) != text:
-        text = canonical_json(json.loads(clean))  # two keys may have become one
-    return name, text, raw.id
+    return RawCall(name, arguments or {}, raw.id)
 
 
 def _ids(given: Sequence[Any], problems: list[str]) -> list[str]:
     """An id for each call: the one given if it is usable and new, else the next free of `call_<n>`."""
     if not any(given):
-        return [f"call_{n}" for n in range(1, len(given) + 1)]
+        return _FREE_IDS[: len(given)]
     usable = [_clean(id_) if isinstance(id_, str) and 0 < len(id_) <= MAX_ID else None for id_ in given]
     ids: list[str] = []
     for position, id_ in enumerate(usable, 1):

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from murk.envs.errors import UnknownName, UsageError
 
@@ -69,8 +69,7 @@ class Prices:
         return cls(**(settings or {}))
 
 
-@dataclass(frozen=True, slots=True)
-class Spending:
+class Spending(NamedTuple):
     """What has been spent: tool calls, tokens read and written, simulated seconds, money."""
 
     calls: int = 0

@@ -2,7 +2,7 @@
 
 import json
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import cache
 from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
@@ -11,6 +11,10 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 # `json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))` makes this anew for each value that it
 # encodes, which takes as long as the encoding of a small one.
 _encoder = c_make_encoder(None, json.JSONEncoder().default, encode_basestring, None, ":", ",", True, False, True)
+
+
+# The canonical JSON of a text.
+quoted: Callable[[str], str] = encode_basestring
 
 
 def canonical_json(value: Any) -> str:

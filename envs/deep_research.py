@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 
 from murk.envs import actions
+from murk.envs.arguments import Fit, canonical_text, values_of
 from murk.envs.budget import LIMITED, Budget, Prices, Spending
 from murk.envs.citations import citations
 from murk.envs.context import Message, Trimming, View
@@ -113,6 +114,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.offers = profile(tools)
         self._names = tuple(self.offers)
         self._schemas = {name: offer.tool.parameters for name, offer in self.offers.items()}
+        self._runs = {name: getattr(offer.tool, "run_utf8", offer.tool.run) for name, offer in self.offers.items()}
+        self._fits = {name: Fit(schema) for name, schema in self._schemas.items()}
         has_shell = any(isinstance(offer.tool, ShellTool) for offer in self.offers.values())
         self.sandbox = Sandbox() if has_shell and replay in (False, "rerun") else None
         self.replay = replay
@@ -164,13 +167,15 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.faulty = self.storm.around(world, self._base, self._seed, self.task, int(options.get("sample", 0)))
         self._told = 0
         limits = Budget.of(self.budget | dict(self.task.budget))
-        self.desk = Desk(self.faulty, workspace, limits, self.prices, self._count, self.summaries)
+        self.desk = Desk(self.faulty.front, workspace, limits, self.prices, self._count, self.summaries)
+        self._limited = limits != Budget()
         question = self._question()
         tokens = self.desk.read(question)
         self.history = [Message("user", question, tokens)]
-        self.view = View(tuple(self.history), tokens=tokens)
+        self._view, self._unseen = View(tuple(self.history), tokens=tokens), 0
         self._labels = dict.fromkeys(CAPABILITIES, 0)
-        self._show(1)
+        if self.render_mode == "human":
+            show(self.history)
         return question, self._info(self.desk.spent, (), 0, "running")
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
@@ -184,7 +189,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self._ended = True  # and stays so, should anything here raise
         self.desk.exchanges = []
         written = self.desk.write(action)
-        turn = actions.parse(action, self.dialect, self._names)
+        turn = actions.read(action, self.dialect, self._names)
         results, labels = [], []
         for call in turn.calls:
             text, label = self._run(call)
@@ -199,7 +204,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         read = self.desk.read(observation, size)
         self._remember(Message("assistant", action, written), Message("tool", observation, read), written + read)
         spent = self.desk.spent
-        spent_up = self.desk.budget.exceeded(spent) is not None
+        spent_up = self._limited and self.desk.budget.exceeded(spent) is not None
         truncated = not terminated and (self.step_number >= self.max_steps or spent_up)
         self._ended = terminated or truncated
         status = "answered" if terminated else "truncated" if truncated else "running"
@@ -236,17 +241,19 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         return transcript(self.history)
 
     @property
+    def view(self) -> View:
+        """The conversation as the policy should see it, put together when it is asked for."""
+        if len(self._view.messages) + len(self._view.dropped) < len(self.history):
+            self._update_view()
+        return self._view
+
+    @property
     def conversation(self) -> list[dict[str, str]]:
         """Chat messages as the policy should see them, after context management."""
         return [{"role": message.role, "content": message.content} for message in self.view.messages]
 
     def __repr__(self) -> str:
         return f"DeepResearchEnv({self.dialect}, tools={list(self.offers)}, world={self.web!r})"
-
-    def _show(self, count: int) -> None:
-        """Prints the newest messages in the mode `human`."""
-        if self.render_mode == "human":
-            show(self.history[-count:])
 
     def _shell(self, workspace: Workspace, commands: Iterable[tuple[str, Mapping[str, Any]]] | None) -> World:
         """What answers commands in this episode."""
@@ -258,25 +265,35 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         return Shell(self.sandbox, workspace) if self.sandbox else NoShell()
 
     def _remember(self, action: Message, observation: Message, tokens: int) -> None:
-        """The history grows by a turn of so many tokens, and the view of it with it."""
+        """The history grows by a turn of so many tokens; where that is too much to see, the view is cut."""
         self.history += (action, observation)
-        if self.trimming is None:
-            self.view = View(tuple(self.history))
-        else:
-            self.view = self.trimming.view(self.history, self.view, self._count, tokens)
-        self._show(2)
+        self._unseen += tokens
+        if self.trimming is not None and self._view.tokens + self._unseen > self.trimming.upper:
+            self._update_view()
+        if self.render_mode == "human":
+            show((action, observation))
 
-    def _run(self, call: actions.ToolCall) -> tuple[str, str]:
-        offer = self.offers[call.name]
-        self.desk.begin(call.name, self.step_number)
-        drift, step = self.faulty.drift, self.step_number
-        schema = drift.schema(call.name, self._schemas[call.name], step)
-        given, problem = check_arguments(call.values, schema)
-        if problem is not None:
-            return f"Error: {problem}", offer.tool.capability({})
-        arguments = drift.arguments(call.name, given, step)
-        text = drift.rendered(call.name, offer.tool.run(arguments, self.desk), step)
-        return text, offer.tool.capability(arguments)
+    def _update_view(self) -> None:
+        if self.trimming is None:
+            self._view = View(tuple(self.history))
+        else:
+            self._view = self.trimming.view(self.history, self._view, self._count, self._unseen)
+        self._unseen = 0
+
+    def _run(self, call: actions.Wanted) -> tuple[str | bytes, str]:
+        name, step, tool = call.name, self.step_number, self.offers[call.name].tool
+        self.desk.begin(name, step)
+        drift = self.faulty.drift
+        arguments = self._fits[name](call.arguments) if drift.steady else None
+        if arguments is None:
+            values = values_of(canonical_text(call.arguments))
+            given, problem = check_arguments(values, drift.schema(name, self._schemas[name], step))
+            if problem is not None:
+                return f"Error: {problem}", tool.capability({})
+            arguments = drift.arguments(name, given, step)
+        if drift.steady:
+            return self._runs[name](arguments, self.desk), tool.capability(arguments)
+        return drift.rendered(name, tool.run(arguments, self.desk), step), tool.capability(arguments)
 
     def _question(self) -> str:
         parts = [self.task.question]
@@ -299,8 +316,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             "seconds": spent.seconds,
             "money": spent.money,
             "cache_hits": self.cached.saved_calls,
-            "struck": len(self.view.struck),
-            "dropped": len(self.view.dropped),
+            "struck": len(self._view.struck),
+            "dropped": len(self._view.dropped),
             "faults": tuple(self.faulty.ledger.events[self._told :]),
             **self._labels,
         }

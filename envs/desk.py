@@ -7,8 +7,8 @@ from typing import NamedTuple
 from murk.envs.budget import Budget, Counter, Prices, Spending
 from murk.envs.records import (
     Call,
-    DeskRequest,
     Failure,
+    FileOp,
     Hits,
     LinkList,
     Page,
@@ -65,13 +65,12 @@ class Router:
     """Sends each kind of request to the world that answers it."""
 
     def __init__(self, web: World, files: World, shell: World) -> None:
-        self._web, self._files, self._shell = web, files, shell
+        self._web = web
+        self._others: dict[type, World] = {FileOp: files, Run: shell}
 
     def answer(self, request: Request, call: Call) -> Response:
         """Answers a request by the world of its kind."""
-        if isinstance(request, DeskRequest):
-            return (self._shell if isinstance(request, Run) else self._files).answer(request, call)
-        return self._web.answer(request, call)
+        return self._others.get(type(request), self._web).answer(request, call)
 
 
 class NoShell:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, get_args
 
-from murk.envs.codec import build, canonical_json
+from murk.envs.codec import build, canonical_json, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Search:
 
     @property
     def key(self) -> str:
-        return canonical_json(["search", self.shelf, " ".join(self.query.casefold().split())])
+        words = " ".join(self.query.casefold().split())
+        return f'["search",{quoted(self.shelf)},{quoted(words)}]'
 
 
 @dataclass(frozen=True, slots=True)

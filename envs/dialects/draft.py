@@ -70,5 +70,8 @@ class Form(Protocol):
     def write(self, thought: str, calls: Sequence[RawCall], answer: str | None) -> str:
         """Writes a turn that `read` takes apart again; `arguments` of the calls are JSON text."""
 
+    def frame_utf8(self, results: Sequence[bytes]) -> bytes | None:
+        """What `frame` writes of results in UTF-8 with nothing to quote in them; None where it must see text."""
+
     def frame(self, results: Sequence[tuple[str, str]], notices: Sequence[str]) -> str:
         """Writes what the agent reads next: (call id, text) of each result, then notices. No text leaves its frame."""

@@ -80,7 +80,7 @@ def shorten(value: Any, limit: int = 60) -> str:
 def _strict(text: str) -> Any:
     if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
-    value, end = _DECODER.raw_decode(text)
+    value, end = (_DECODER if len(text) > MAX_DIGITS else _QUICK).raw_decode(text)
     return value if end == len(text) else _DECODER.decode(text)  # which tells what is wrong after the end
 
 
@@ -137,3 +137,6 @@ def _constant(word: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(strict=False, parse_int=_int, parse_float=_float, parse_constant=_constant)
+_QUICK = json.JSONDecoder(
+    strict=False, parse_float=_float, parse_constant=_constant
+)  # for texts too short to be checked

@@ -117,6 +117,10 @@ def write(thought: str, calls: Sequence[RawCall], answer: str | None) -> str:
     return json.dumps(message, ensure_ascii=False)
 
 
+def frame_utf8(results: Sequence[bytes]) -> None:
+    """Frames nothing in UTF-8."""
+
+
 def frame(results: Sequence[tuple[str, str]], notices: Sequence[str]) -> str:
     """A JSON list of messages: one of role tool for each result, one of role user for all notices."""
     messages = [{"role": "tool", "tool_call_id": call_id, "content": text} for call_id, text in results]

@@ -94,6 +94,10 @@ def write(thought: str, calls: Sequence[RawCall], answer: str | None) -> str:
     return "\n".join(parts)
 
 
+def frame_utf8(results: Sequence[bytes]) -> None:
+    """Frames nothing in UTF-8."""
+
+
 def frame(results: Sequence[tuple[str, str]], notices: Sequence[str]) -> str:
     """One `Observation:` for each result, one `Notice:` for each notice."""
     parts = [f"Observation: {quote(text)}" for _, text in results]

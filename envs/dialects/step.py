@@ -40,6 +40,9 @@ def write(thought: str, calls: Sequence[RawCall], answer: str | None) -> str:
     return "\n".join(parts)
 
 
+frame_utf8 = tags.frame_utf8
+
+
 def frame(results: Sequence[tuple[str, str]], notices: Sequence[str]) -> str:
     """Frames each result in `<tool_response>`."""
     return tags.frame(_TAGS, results, notices)

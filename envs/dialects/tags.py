@@ -2,13 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from murk.envs.dialects.draft import MAX_CALLS, RawCall
 from murk.envs.dialects.loose_json import json_end, read_json, shorten, skip_space
 
 _ALLOWED = 'a call is {"name": "<tool>", "arguments": {...}}'
 _CALL_KEYS = {"name", "arguments", "id"}
+# A body whose end is beyond doubt, as most are: no other tag in it, no backslash, and quotation marks that pair up.
+_SIMPLE = r'(?:[^<"\\]++|"[^<"\\]*+")*+'
 
 
 class Tags:
@@ -29,6 +31,8 @@ class Tags:
         tag = rf"\s*+/?\s*+(?:{names})\s*+>"
         self._call = call
         self._mark = re.compile(rf"<(/?)({names})>")
+        thought = rf"(?:<think>({_SIMPLE})</think>\s*+)?"
+        self._usual = re.compile(rf"\s*+{thought}<{call}>({_SIMPLE})</{call}>\s*+")
         self._plain = re.compile(rf"<(?=\\*+{tag})", re.IGNORECASE)
         self._quoted = re.compile(rf"<\\(?=\\*+{tag})", re.IGNORECASE)
 
@@ -40,8 +44,18 @@ class Tags:
         """Takes `quote` back."""
         return self._quoted.sub("<", text) if "<\\" in text else text
 
-    def blocks(self, text: str) -> Iterator[tuple[str, str]]:
-        """Splits text into (tag, body), with tag "" for the text between; the first tag to open decides."""
+    def blocks(self, text: str) -> Iterable[tuple[str, str]]:
+        """Splits text into (tag, body), with tag "" for the text between; the first tag to open decides.
+
+        White space around the one call of a usual turn is left out.
+        """
+        if usual := self._usual.fullmatch(text):
+            thought, body = usual.groups()
+            call = (self._call, body)
+            return [call] if thought is None else [("think", thought), call]
+        return self._split(text)
+
+    def _split(self, text: str) -> Iterator[tuple[str, str]]:
         start = pos = calls = 0
         unclosed: set[str] = set()
         while mark := self._mark.search(text, pos):
@@ -91,6 +105,16 @@ def write_call(call: RawCall) -> str:
     if call.id is not None:
         text += f', "id": {json.dumps(call.id, ensure_ascii=False)}'
     return (text + "}").replace("</", "<\\/")
+
+
+def frame_utf8(results: Sequence[bytes]) -> bytes | None:
+    """What `frame` writes of results in UTF-8 that have nothing like a tag in them; None if one has."""
+    parts = []
+    for data in results:
+        if b"<" in data:
+            return None
+        parts.append(b"<tool_response>\n%b\n</tool_response>" % data)
+    return b"\n".join(parts)
 
 
 def frame(tags: Tags, results: Sequence[tuple[str, str]], notices: Sequence[str]) -> str:

@@ -72,6 +72,11 @@ class FaultyWorld:
         ]
         self._faced: dict[type, list[tuple[int, _Gate]]] = {}
 
+    @property
+    def front(self) -> World:
+        """What answers as this does, at the least cost: the world behind, where no fault strikes exchanges."""
+        return self if self._gates else self.inner
+
     def answer(self, request: Request, call: Call) -> Response:
         """Answers as the world does, or as a fault that strikes has it."""
         return self.answer_behind(0, request, call)

@@ -64,6 +64,9 @@ class Drift:
         rules: Faults by name, of which those of the interface count.
         seed: Of the episode's realisation of the faults.
         ledger: Gets an event for each call that meets other arguments, and each result with other fields.
+
+    Attributes:
+        steady: Whether there are no such faults, so that nothing ever changes.
     """
 
     def __init__(self, rules: Mapping[str, "Rule"], seed: int, ledger: "Ledger") -> None:
@@ -72,12 +75,13 @@ class Drift:
             for name, rule in rules.items()
             if isinstance(rule.fault, Interface)
         ]
+        self.steady = not self._faults
         self._ledger = ledger
         self._old: dict[str, dict[str, str]] = {}
 
     def schema(self, tool: str, parameters: Mapping[str, Any], step: int) -> Mapping[str, Any]:
         """The schema of a tool's arguments as it is at a step. To be asked for at the beginning of each call."""
-        if not self._faults:
+        if self.steady:
             return parameters
         old = self._old[tool] = {}
         for name, rule, fault, draw in self._struck(tool, step):
@@ -96,7 +100,7 @@ class Drift:
 
     def rendered(self, tool: str, text: str, step: int) -> str:
         """What a tool said, with the fields that its results have at a step."""
-        for name, rule, fault, draw in self._struck(tool, step) if self._faults else ():
+        for name, rule, fault, draw in () if self.steady else self._struck(tool, step):
             new = fault.fields(draw)
             changed = _with_fields(text, new) if new and _RESULTS.match(text) else text
             if changed != text:

@@ -27,7 +27,8 @@ class Tool(Protocol):
 
     A tool with an attribute `instant` that is true never waits for anything outside of this process, as a command, the
     network or another's lock, if the world that it asks does not; others are called in threads where many episodes run
-    side by side.
+    side by side. A tool with a method `run_utf8` may give what `run` returns as UTF-8 there, which saves looking at a
+    long text again.
 
     Attributes:
         description: What it does, for the agent.

@@ -10,7 +10,6 @@ import orjson
 from murk.envs.citations import cite_key
 from murk.envs.desk import Desk
 from murk.envs.records import Failure, Hit, Hits, Open, Page, Response, Search
-from murk.envs.utf8 import Decoded
 
 MAX_BATCH = 20
 SHELVES = ("web", "authority", "library")
@@ -62,6 +61,10 @@ class BatchWebSurfer:
         return "seek"
 
     def run(self, arguments: Mapping[str, Any], desk: Desk) -> str:
+        said = self.run_utf8(arguments, desk)
+        return said.decode() if isinstance(said, bytes) else said
+
+    def run_utf8(self, arguments: Mapping[str, Any], desk: Desk) -> str | bytes:
         name = "queries" if arguments["action"] == "batch_search" else "urls"
         items = list(filter(None, dict.fromkeys(map(str.strip, arguments.get(name, ())))))
         if not items:
@@ -72,7 +75,7 @@ class BatchWebSurfer:
             return self._search(items, arguments["topk"], arguments["shelf"], desk)
         return self._open(items, arguments.get("at"), desk)
 
-    def _search(self, queries: Sequence[str], topk: int, shelf: str, desk: Desk) -> str:
+    def _search(self, queries: Sequence[str], topk: int, shelf: str, desk: Desk) -> str | bytes:
         answers = desk.ask_all([Search(query, topk, shelf) for query in queries])
         blocks = []
         for query, answer, hits in zip(queries, answers, _shared_out(answers, topk), strict=True):
@@ -83,12 +86,12 @@ class BatchWebSurfer:
         return _json(blocks)
 
     def _rows(self, hits: Sequence[Hit]) -> list[dict[str, Any]]:
-        rows = []
+        rows, limit = [], self.content
         for hit in hits:
             url = hit.url
             row: dict[str, Any] = {"title": hit.title, "url": url, "cite": cite_key(url), "snippet": hit.snippet}
-            if self.content and hit.content:
-                row["content"] = hit.content[: self.content]
+            if limit and hit.content:
+                row["content"] = hit.content[:limit]
             if hit.date:
                 row["date"] = hit.date
             if hit.page is not None:
@@ -143,8 +146,8 @@ def _failed(answer: Response) -> str:
     return f"error -1: {answer.status or answer.kind} {answer.message}{after}"
 
 
-def _json(value: object) -> str:
+def _json(value: object) -> str | bytes:
     try:
-        return Decoded(orjson.dumps(value))
+        return orjson.dumps(value)
     except TypeError:  # a world has given text that cannot be encoded: lone surrogates
         return json.dumps(value, ensure_ascii=True, separators=(",", ":"))

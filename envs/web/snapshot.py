@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from murk.envs.errors import NotInSnapshot, SnapshotError, UnknownName
 from murk.envs.records import (
     Call,
-    DeskRequest,
     Failure,
     Hit,
     Hits,
     Link,
     LinkList,
+    Links,
     Open,
     Page,
     Request,
@@ -142,14 +142,12 @@ class Snapshot:
 
     def answer(self, request: Request, call: Call) -> Response:
         """Answers a request as a world does: what cannot be answered is a `Failure`."""
-        if isinstance(request, DeskRequest):
-            return not_here(request)
         try:
             if isinstance(request, Search):
                 return self.search(request.query, min(max(request.k, 1), MAX_HITS), request.shelf)
             if isinstance(request, Open):
                 return self.page(request.url, request.at)
-            return self.links(request.url, request.at)
+            return self.links(request.url, request.at) if isinstance(request, Links) else not_here(request)
         except NotInSnapshot as error:
             return Failure("not_found", 404, str(error), cost=LINKS_SECONDS)
         except (UnknownName, ValueError) as error:

@@ -45,6 +45,29 @@ def written(dialect: str, *bodies: str, before: str = "", after: str = "") -> st
     return before + "".join(map(str, calls)) + after
 
 
+BITS = ["<think>", "</think>", "plan", " ", "\n", '"', "\\", "<answer>", "done", "<\\answer>", "</answer>", "{}", "</"]
+BODIES = [
+    '{"name": "find"}',
+    '{"name": "find", "arguments": {"a": "<think>"}}',
+    '{"name": "find"',
+    '{"name": "f\\"d"}',
+    "",
+]
+
+
+@pytest.mark.parametrize(("dialect", "tag"), sorted(TAGGED.items()))
+@given(data=st.data())
+def test_a_usual_turn_says_what_it_would_beside_something_unusual(dialect: str, tag: str, data: Any) -> None:
+    texts = st.lists(st.sampled_from(BITS), max_size=4).map("".join)
+    bodies = st.sampled_from(BODIES).map(lambda body: f"<{tag}>{body}</{tag}>")
+    text = data.draw(texts) + data.draw(bodies) + data.draw(texts)
+    usual, other = parse(text, dialect, TOOLS), parse(text + ".", dialect, TOOLS)
+    assert usual.calls == other.calls
+    if usual.calls:
+        assert usual.problems == other.problems
+        assert usual.thought == other.thought.removesuffix(".").strip()
+
+
 # What each dialect reads
 
 READ = [

@@ -206,6 +206,19 @@ def test_profiles_rename_describe_and_drop(vale_dir: Path) -> None:
     assert "Did you mean" in observe(env, call("grepp", url=URL, text="1874"))
 
 
+def test_what_the_policy_sees_is_the_same_however_often_it_looks(vale_dir: Path) -> None:
+    for context in ({"upper": 300, "lower": 200}, {"upper": 3_000, "lower": 200}, None):
+        often, once = (DeepResearchEnv(str(vale_dir), TASKS, context=context) for _ in range(2))
+        for env in (often, once):
+            env.reset(options={"task": "light"})
+        assert len(often.conversation) == 1
+        for n in range(6):
+            for env in (often, once):
+                env.step(call("batch_web_surfer", action="batch_open", urls=[URL]))
+            assert often.view.messages[-1] == often.history[2 * n + 2]
+        assert often.view == once.view
+
+
 def test_the_policy_sees_a_conversation_that_is_cut_and_the_record_is_not(vale_dir: Path) -> None:
     env = DeepResearchEnv(str(vale_dir), TASKS, context={"upper": 300, "lower": 200}, render_mode="ansi")
     whole = DeepResearchEnv(str(vale_dir), TASKS, context=None)

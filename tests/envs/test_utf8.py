@@ -1,6 +1,5 @@
 """Text that can be encoded, and its size."""
 
-import json
 from typing import Any
 
 import pytest
@@ -8,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from murk.envs.actions import DIALECTS, ToolCall, render_results, render_sized
-from murk.envs.utf8 import Decoded, encodable
+from murk.envs.utf8 import encodable
 
 TEXTS = st.text(st.characters() | st.sampled_from('<>"\\\n\ud800é–🌍'), max_size=30) | st.sampled_from(
     ["</tool_response>", "<answer>–", "Observation: é", ""]
@@ -22,14 +21,6 @@ def test_what_is_encodable_has_its_size_and_loses_nothing_else(text: str) -> Non
     assert clean == "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
 
 
-@given(TEXTS)
-def test_decoded_text_is_text(text: str) -> None:
-    clean, size = encodable(text)
-    decoded = Decoded(clean.encode())
-    assert (decoded, decoded.size, encodable(decoded)) == (clean, size, (clean, size))
-    assert json.dumps(decoded) == json.dumps(clean)
-
-
 @pytest.mark.parametrize("dialect", DIALECTS)
 @given(data=st.data())
 def test_the_size_of_what_is_rendered_is_known_without_another_look(dialect: str, data: Any) -> None:
@@ -37,8 +28,7 @@ def test_the_size_of_what_is_rendered_is_known_without_another_look(dialect: str
     notices = data.draw(st.lists(TEXTS, max_size=2))
     plain = [(ToolCall("find", id=name), encodable(text)[0]) for name, text, _ in results]
     known = [
-        (call, Decoded(text.encode()) if decoded else text)
-        for (call, text), (_, _, decoded) in zip(plain, results, strict=True)
+        (call, text.encode() if encoded else text) for (call, text), (_, _, encoded) in zip(plain, results, strict=True)
     ]
     text, size = render_sized(known, notices, dialect)
     assert type(text) is str

@@ -105,6 +105,7 @@ def test_no_intensity_is_no_fault_to_the_byte(town: World, vale: Snapshot) -> No
     exchanges += [(Links(url), Call()) for url in vale.urls()] + [(Search("harbour slate"), Call())]
     for inner, asked in ((town, EXCHANGES), (vale, exchanges)):
         world = FaultyWorld(inner, idle, 1)
+        assert world.front is inner
         assert told(world, asked) == told(inner, asked)
         assert world.ledger.events == []
 
