@@ -1,5 +1,6 @@
 """Runs on Ray actors, in child processes as a user has them: the same episodes, whatever dies, hangs or is full."""
 
+import re
 import signal
 from pathlib import Path
 
@@ -40,15 +41,15 @@ def test_any_number_of_actors_gives_the_same_run(invented: list[str], tmp_path: 
 def test_a_sampling_model_gives_the_same_run_on_actors(vale_dir: Path, tmp_path: Path, outside: dict[str, str]) -> None:
     model = tiny.build(tmp_path / "model")
     policy = [f"policy.transformers.{name}" for name in (f"path={model}", "micro_batch=1", "max_tokens=24")]
-    given = [f"world={vale_dir}", f"tasks={questions(tmp_path / 'tasks.jsonl', 4)}", "policy=transformers", *policy]
-    given += ["samples=2", "env.max_steps=3", "faults=storm", "faults.intensity=0.3"]
+    given = [f"world={vale_dir}", f"tasks={questions(tmp_path / 'tasks.jsonl', 2)}", "policy=transformers", *policy]
+    given += ["samples=2", "env.max_steps=2", "faults=storm", "faults.intensity=0.3"]
     found = []
     for name, way in (("here", ["rollout.concurrency=1"]), ("there", ["rollout=ray", "rollout.actors=2"])):
         murk([*given, *way, f"out={tmp_path / name}"], outside)
         sampled = {row["id"]: row["sampled"] for row in Store(tmp_path / name).rows(["id", "sampled"])}
         found.append((summary(tmp_path / name)["digest"], sampled))
     assert found[0] == found[1]
-    assert len({str(turns) for turns in found[0][1].values()}) == 8
+    assert len({str(turns) for turns in found[0][1].values()}) == 4
 
 
 @pytest.mark.parametrize("harms", [("exit", "fault", "kill"), ("sleep",)])
@@ -58,8 +59,9 @@ def test_poison_is_quarantined_only_after_it_has_killed_alone(
     out, tasks = tmp_path / "run", questions(tmp_path / "tasks.jsonl", 12, *harms)
     murk([*reading(vale_dir, tasks, out, loop=True), "rollout.silence=4", "rollout.retries=1"], outside)
     found = [error for _, error in sorted(ends(out).items())]
-    told = "quarantined: 2 workers died while they ran it, the last of them running nothing else"
-    assert found == [None] * (12 - len(harms)) + [told] * len(harms)
+    assert found[: 12 - len(harms)] == [None] * (12 - len(harms))
+    told = re.compile(r"quarantined: [23] workers died while they ran it, 2 of them running nothing else")
+    assert all(told.fullmatch(error or "") for error in found[12 - len(harms) :])
     assert (summary(out)["answered"], summary(out)["errored"]) == (12 - len(harms), len(harms))
 
 
@@ -104,11 +106,13 @@ from pathlib import Path
 from murk.rollout.backlog import Backlog
 from murk.rollout.build import compose, crew, plan
 from murk.rollout.drive import groups, open_pool
-from murk.rollout.run import begin
+from murk.rollout.run import begin, locked
 
 seconds, out, made = float(sys.argv[1]), Path(sys.argv[2]), plan(compose(sys.argv[3:]))
 begin(made, out)
 how, backlog = crew(made.config["rollout"]), Backlog()
+lock = locked(out)
+lock.__enter__()
 pool = open_pool(made, out, how, backlog)
 while not all(member.began for member in pool._members):
     pool.advance()

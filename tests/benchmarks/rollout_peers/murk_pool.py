@@ -8,6 +8,7 @@ them busy to the end. Then a bare Ray actor is begun as well, if the pool is Ray
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -18,7 +19,7 @@ from murk.rollout.backlog import Backlog
 from murk.rollout.build import Episode, compose, crew, plan
 from murk.rollout.drive import Pool, open_pool
 from murk.rollout.outcome import Outcome
-from murk.rollout.run import begin
+from murk.rollout.run import begin, locked
 
 
 def main(folder: str, tasks: str, episodes: str, slots: str, out: str, seconds: str, *settings: str) -> None:
@@ -27,8 +28,10 @@ def main(folder: str, tasks: str, episodes: str, slots: str, out: str, seconds: 
     begin(made, Path(out))
     how = crew(made.config["rollout"])
     backlog = Backlog(how.retries)
-    pool = open_pool(made, Path(out), how, backlog)
-    try:
+    with ExitStack() as stack:
+        stack.enter_context(locked(Path(out)))
+        pool = open_pool(made, Path(out), how, backlog)
+        stack.callback(pool.close)
         workers = _warm_up(pool, backlog, made.episodes[:WARM_UP], (how.actors or 1) if how.kind == "ray" else 1)
         tell_and_wait({"workers": workers if how.kind == "ray" else []})
         began = perf_counter()
@@ -40,8 +43,6 @@ def main(folder: str, tasks: str, episodes: str, slots: str, out: str, seconds: 
             actor = _bare_actor()
             told["bare"] = _process(actor)
         tell_and_wait(told)
-    finally:
-        pool.close()
 
 
 def _warm_up(pool: Pool, backlog: Backlog, episodes: Sequence[Episode], count: int) -> list[int]:
