@@ -40,7 +40,7 @@ def connect(crew: Crew) -> bool:
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         where = "on this machine" if crew.address is None else f"at the address {crew.address!r}"
         raise UsageError(f"no Ray cluster {where}: {' '.join(str(error).split())[:300]}.") from None
-    if crew.address is None and crew.gpus > (cards := ray.cluster_resources().get("GPU", 0)):  # type: ignore[no-untyped-call]
+    if crew.address is None and crew.gpus > (cards := ray.cluster_resources().get("GPU", 0)):
         ray.shutdown()
         raise UsageError(f"rollout.gpus is {crew.gpus:g}, but Ray finds {cards:g} graphics cards on this machine.")
     return True

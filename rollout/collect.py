@@ -133,7 +133,7 @@ class RayPool:
         crew, hosts = self._crew, [member.node for member in self._members]
         wanted: list[str | None] = [None] * ((crew.actors or 0) - hosts.count(None))
         if crew.per_host:
-            alive = sorted(node["NodeID"] for node in ray.nodes() if node["Alive"])  # type: ignore[no-untyped-call]
+            alive = sorted(node["NodeID"] for node in ray.nodes() if node["Alive"])
             wanted = [node for node in alive for _ in range(crew.per_host - hosts.count(node))]
         for node in wanted:
             place = NodeAffinitySchedulingStrategy(node, soft=False) if node else "SPREAD"
@@ -227,7 +227,7 @@ class RayPool:
         if self._told or any(one.began for one in self._members) or time.monotonic() - self._began < LONG:
             return
         self._told = True
-        need, there = f"{self._crew.cpus:g} CPU and {self._crew.gpus:g} GPU", ray.cluster_resources()  # type: ignore[no-untyped-call]
+        need, there = f"{self._crew.cpus:g} CPU and {self._crew.gpus:g} GPU", ray.cluster_resources()
         has = ", ".join(f"{there.get(name, 0):g} {name}" for name in ("CPU", "GPU"))
         print(f"murk: no worker has begun yet; each needs {need}, and the cluster has {has}.", file=sys.stderr)
 
