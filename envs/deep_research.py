@@ -12,6 +12,7 @@ from murk.envs.arguments import Fit, canonical_text, values_of
 from murk.envs.budget import LIMITED, Budget, Prices, Spending
 from murk.envs.citations import citations
 from murk.envs.context import Message, Trimming, View
+from murk.envs.delivered import Delivered
 from murk.envs.desk import Cached, Desk, NoShell, Router
 from murk.envs.errors import UnknownName, UsageError
 from murk.envs.faults.storm import Storm
@@ -167,7 +168,9 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.faulty = self.storm.around(world, self._base, self._seed, self.task, int(options.get("sample", 0)))
         self._told = 0
         limits = Budget.of(self.budget | dict(self.task.budget))
-        self.desk = Desk(self.faulty.front, workspace, limits, self.prices, self._count, self.summaries)
+        known = self.cached if self.cache and self.cached.unchanging else None
+        pages = Delivered(known.again, lambda page: page is known.given) if known else Delivered()
+        self.desk = Desk(self.faulty.front, workspace, limits, self.prices, self._count, self.summaries, pages)
         self._limited = limits != Budget()
         question = self._question()
         tokens = self.desk.read(question)
@@ -187,7 +190,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         if self._ended:
             raise UsageError("the episode is over; call reset to begin another.")
         self._ended = True  # and stays so, should anything here raise
-        self.desk.exchanges = []
+        self.desk.settle()
         written = self.desk.write(action)
         turn = actions.read(action, self.dialect, self._names)
         results, labels = [], []

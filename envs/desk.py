@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from murk.envs.budget import Budget, Counter, Prices, Spending
+from murk.envs.delivered import Delivered, Held
 from murk.envs.records import (
     Call,
     Failure,
@@ -30,35 +31,57 @@ class Exchange(NamedTuple):
 
 
 class Cached:
-    """Answers an identical request of the episode again without asking, and at no cost of time.
+    """Answers an identical request of the episode again at no cost of time.
 
-    It keeps only successful answers, so that a retry after a failure always asks.
+    It knows only successful answers, so that a retry after a failure always asks. Of a world that never changes it
+    keeps only which they were, for it can ask again; of others it keeps the answers.
+
+    Args:
+        world: What is asked. Where it has an attribute `unchanging` that is true, equal requests have equal answers.
 
     Attributes:
-        saved_calls: Requests answered from memory.
+        saved_calls: Requests answered at no cost.
         saved_seconds: Simulated seconds that they would have cost.
+        given: The last answer, if the world never changes.
     """
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._kept: dict[str, Response] = {}
+        self.unchanging: bool = getattr(world, "unchanging", False)
+        self._kept: dict[str, tuple[Request, Response | None]] = {}
         self._sizes: dict[str, int] = {}
+        self.given: Response | None = None
         self.saved_calls = 0
         self.saved_seconds = 0.0
 
     def answer(self, request: Request, call: Call) -> Response:
         """Answers a request from memory, or else from the world."""
         key, wanted = request.key, request.k if isinstance(request, Search) else 0
-        kept = self._kept.get(key)
-        if kept is not None and self._sizes[key] >= wanted:
+        if key in self._kept and self._sizes[key] >= wanted:
+            first, kept = self._kept[key]
+            response = self._world.answer(first, call) if kept is None else kept
             self.saved_calls += 1
-            self.saved_seconds += kept.cost
-            kept = replace(kept, cost=0.0)
-            return replace(kept, hits=kept.hits[:wanted]) if isinstance(kept, Hits) else kept
-        response = self._world.answer(request, call)
-        if isinstance(response, Hits | Page | LinkList):
-            self._kept[key], self._sizes[key] = response, wanted
+            self.saved_seconds += response.cost
+            response = replace(response, cost=0.0)
+            if isinstance(response, Hits):
+                response = replace(response, hits=response.hits[:wanted])
+        else:
+            response = self._world.answer(request, call)
+            if isinstance(response, Hits | Page | LinkList):
+                self._kept[key] = request, None if self.unchanging else response
+                self._sizes[key] = wanted
+        if self.unchanging:
+            self.given = response
         return response
+
+    def again(self, request: Request) -> Page:
+        """A page that the world, which never changes, gave before."""
+        page = self._world.answer(request, _AGAIN)
+        assert isinstance(page, Page)
+        return page
+
+
+_AGAIN = Call("", 0, 0, 0, 0.0)
 
 
 class Router:
@@ -100,12 +123,14 @@ class Desk:
         prices: Prices,
         count: Counter,
         summaries: bool = True,
+        pages: Delivered | None = None,
     ) -> None:
         self.world, self.workspace, self.budget, self.prices = world, workspace, budget, prices
         self.summaries = summaries
         self.exchanges: list[Exchange] = []
         self.todo: dict[str, dict[str, object]] = {}
-        self.pages: dict[str, Page] = {}
+        self.pages = pages if pages is not None else Delivered()
+        self._held: dict[int, Held] = {}
         self._count = count
         self._attempts: dict[str, int] = {}
         self._tool, self._step = "", 0
@@ -116,6 +141,11 @@ class Desk:
     def spent(self) -> Spending:
         """What has been spent so far."""
         return Spending(self._calls, self._tokens_in, self._tokens_out, self._seconds, self._money)
+
+    def settle(self) -> None:
+        """A step is over and recorded: its exchanges are let go."""
+        self.exchanges = []
+        self._held.clear()
 
     def begin(self, tool: str, step: int) -> None:
         """A tool call begins: it is charged."""
@@ -140,7 +170,7 @@ class Desk:
             responses.append(response)
             slowest = max(slowest, response.cost)
             if isinstance(response, Page):
-                self.pages[response.url] = response
+                self._held[id(response)] = self.pages.add(response, request)
         self.wait(slowest)
         return responses
 
@@ -163,9 +193,14 @@ class Desk:
         self.wait(tokens * self.prices.seconds_per_token)
         return tokens
 
-    def short(self, text: str, limit: int, path: str) -> str:
-        """The beginning of a long text, the whole of it kept as a file; the text itself where that is switched off."""
+    def short(self, text: str, limit: int, path: str, page: Page | None = None) -> str:
+        """The beginning of a long text, the whole of it kept as a file; the text itself where that is switched off.
+
+        Args:
+            page: Whose text it is, if it is that of a page asked for in this step.
+        """
         if len(text) <= limit or not self.summaries:
             return text
-        self.workspace.lay_aside(path, text)
+        held = self._held.get(id(page))
+        self.workspace.lay_aside(path, held.text if held else lambda: text)
         return f"{text[:limit]}\n[cut at {limit} of {len(text)} characters; the whole text is the file {path}]"

@@ -4,7 +4,7 @@ It answers `FileOp` requests. Files that tools lay aside (`lay_aside`) cost noth
 """
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from murk.envs.patch import PatchRefused, apply_patch
 from murk.envs.records import Call, Failure, FileOp, Request, Response, Text, not_here
@@ -31,7 +31,7 @@ class Workspace:
         self.patching, self.file_bytes = patching, file_bytes
         self.total_bytes, self.max_files = total_bytes, max_files
         self._files: dict[str, bytes] = {}
-        self._aside: dict[str, str] = {}
+        self._aside: dict[str, Callable[[], str]] = {}
 
     @property
     def files(self) -> Mapping[str, bytes]:
@@ -39,11 +39,11 @@ class Workspace:
         while self._aside:
             path, text = next(iter(self._aside.items()))
             del self._aside[path]
-            self._keep(path, text.encode("utf-8", "replace")[: self.file_bytes])
+            self._keep(path, text().encode("utf-8", "replace")[: self.file_bytes])
         return self._files
 
-    def lay_aside(self, path: str, text: str) -> None:
-        """Keeps a text as a file; where there is no room left for it, it is not kept."""
+    def lay_aside(self, path: str, text: Callable[[], str]) -> None:
+        """Keeps a text, asked for when it is needed, as a file; where there is no room left for it, it is not kept."""
         self._aside.setdefault(path, text)
 
     def change(self, path: str, data: bytes | None) -> bool:

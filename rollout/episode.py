@@ -76,6 +76,7 @@ async def run_episode(
             action = encodable(completion.text)
             observation, _, terminated, truncated, info = await call(env.step, action)
             steps.append(step_record(desk, action, observation, info))
+            desk.desk.settle()  # nothing large stays while the policy thinks
             sampled += filter(None, [completion.sampled])
             ended = terminated or truncated
         return trajectory_of(env, task, tuple(steps), None, about | {"sampled": tuple(sampled)})

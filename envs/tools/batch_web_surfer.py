@@ -112,7 +112,7 @@ class BatchWebSurfer:
         if answer.date:
             others = [date for date in answer.captures if date != answer.date]
             head += f"  captured: {answer.date}" + (f"  other captures: {', '.join(others[:12])}" if others else "")
-        return f"{head}\n\n{desk.short(answer.text, self.inline, name)}"
+        return f"{head}\n\n{desk.short(answer.text, self.inline, name, answer)}"
 
 
 def _shared_out(answers: Sequence[Response], topk: int) -> Sequence[Sequence[Hit]]:

@@ -56,6 +56,8 @@ class Snapshot:
         rerank: How the first results are reranked by meaning; None if they are not.
     """
 
+    unchanging = True
+
     def __init__(
         self, folder: Path, info: dict[str, Any], authority: bool = True, rerank: Reranker | None = None
     ) -> None:
