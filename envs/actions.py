@@ -22,8 +22,10 @@ __all__ = [
     "MAX_ACTION",
     "MAX_CALLS",
     "MAX_ID",
+    "NOTHING",
     "REMINDER",
     "Reading",
+    "Rendered",
     "ToolCall",
     "Turn",
     "Wanted",
@@ -164,19 +166,38 @@ def render_results(results: Sequence[tuple[ToolCall, str]], notices: Sequence[st
     Raises:
         UnknownName: there is no such dialect.
     """
-    return render_sized(results, notices, dialect)[0]
+    return render_sized(results, notices, dialect).text
+
+
+class Rendered(NamedTuple):
+    """Results as an agent reads them.
+
+    Attributes:
+        text: What it reads.
+        size: Bytes of it as UTF-8.
+        compact: The text, or its UTF-8 where that is at hand and smaller.
+    """
+
+    text: str
+    size: int
+    compact: str | bytes
+
+
+NOTHING = Rendered("", 0, "")
 
 
 def render_sized(
     results: Sequence[tuple[ToolCall | Wanted, str | bytes]], notices: Sequence[str], dialect: str
-) -> tuple[str, int]:
-    """What `render_results` writes of results as text or as UTF-8, and its size in bytes as UTF-8."""
+) -> Rendered:
+    """What `render_results` writes of results as text or as UTF-8."""
     form = _form(dialect)
     data = [result for _, result in results if isinstance(result, bytes)]
     if data and not notices and len(data) == len(results) and (framed := form.frame_utf8(data)) is not None:
-        return framed.decode(), len(framed)  # long texts are the bulk of a step: this looks at them but once
+        text = framed.decode()  # long texts are the bulk of a step: this looks at them but once
+        return Rendered(text, len(framed), text if text.isascii() else framed)
     texts = [(call.id, result.decode() if isinstance(result, bytes) else result) for call, result in results]
-    return encodable(form.frame(texts, notices))
+    text, size = encodable(form.frame(texts, notices))
+    return Rendered(text, size, text)
 
 
 def system_prompt(tools: Sequence[Mapping[str, Any]], dialect: str) -> str:

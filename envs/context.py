@@ -6,7 +6,8 @@ view is cut, never the record; what was cut is told, and is recorded.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import overload
 
 from murk.envs.budget import check_numbers
 from murk.envs.errors import UsageError
@@ -14,22 +15,60 @@ from murk.envs.errors import UsageError
 STRUCK = "[the content of this result was left out to save space; ask again or read its file]"
 
 
-@dataclass(frozen=True, slots=True)
 class Message:
     """One message of the conversation.
 
-    Attributes:
+    Args:
         role: `user` (the question), `assistant`, or `tool`.
+        content: Its text, or the UTF-8 of it, which is half as large where one character is not Latin.
         tokens: Of the content, where they have been counted already.
     """
 
-    role: str
-    content: str
-    tokens: int | None = field(default=None, repr=False, compare=False)
+    __slots__ = ("_content", "role", "tokens")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, role: str, content: str | bytes, tokens: int | None = None) -> None:
+        self.role, self._content, self.tokens = role, content, tokens
+
+    @property
+    def content(self) -> str:
+        """Its text."""
+        return self._content if isinstance(self._content, str) else self._content.decode()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Message) and (self.role, self.content) == (other.role, other.content)
+
+    def __repr__(self) -> str:
+        return f"Message({self.role!r}, {self.content!r})"
 
     def counted(self, count: Callable[[str], int]) -> int:
         """Tokens of the content."""
         return count(self.content) if self.tokens is None else self.tokens
+
+
+class Conversation(Sequence[dict[str, str]]):
+    """Messages as a chat, `role` and `content` of each. A text is made when it is looked at, and held nowhere else."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self._messages = messages
+
+    @overload
+    def __getitem__(self, place: int) -> dict[str, str]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[dict[str, str]]: ...
+
+    def __getitem__(self, place: int | slice) -> dict[str, str] | list[dict[str, str]]:
+        if isinstance(place, slice):
+            return [_chat(message) for message in self._messages[place]]
+        return _chat(self._messages[place])
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+
+def _chat(message: Message) -> dict[str, str]:
+    return {"role": message.role, "content": message.content}
 
 
 @dataclass(frozen=True, slots=True)

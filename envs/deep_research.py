@@ -11,7 +11,7 @@ from murk.envs import actions
 from murk.envs.arguments import Fit, canonical_text, values_of
 from murk.envs.budget import LIMITED, Budget, Prices, Spending
 from murk.envs.citations import citations
-from murk.envs.context import Message, Trimming, View
+from murk.envs.context import Conversation, Message, Trimming, View
 from murk.envs.delivered import Delivered
 from murk.envs.desk import Cached, Desk, NoShell, Router
 from murk.envs.errors import UnknownName, UsageError
@@ -169,7 +169,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self._told = 0
         limits = Budget.of(self.budget | dict(self.task.budget))
         known = self.cached if self.cache and self.cached.unchanging else None
-        pages = Delivered(known.again, lambda page: page is known.given) if known else Delivered()
+        pages = Delivered(known.again, known.gave) if known else Delivered()
         self.desk = Desk(self.faulty.front, workspace, limits, self.prices, self._count, self.summaries, pages)
         self._limited = limits != Budget()
         question = self._question()
@@ -201,11 +201,12 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.answer = turn.answer
         terminated = turn.answer is not None
         self.step_number += 1
-        observation, size = ("", 0) if terminated else actions.render_sized(results, turn.problems, self.dialect)
-        if len(observation) > MAX_OBSERVATION:
-            observation, size = encodable(observation[:MAX_OBSERVATION])
-        read = self.desk.read(observation, size)
-        self._remember(Message("assistant", action, written), Message("tool", observation, read), written + read)
+        said = actions.NOTHING if terminated else actions.render_sized(results, turn.problems, self.dialect)
+        if len(said.text) > MAX_OBSERVATION:
+            observation, size = encodable(said.text[:MAX_OBSERVATION])
+            said = actions.Rendered(observation, size, observation)
+        read = self.desk.read(said.text, said.size)
+        self._remember(Message("assistant", action, written), Message("tool", said.compact, read), written + read)
         spent = self.desk.spent
         spent_up = self._limited and self.desk.budget.exceeded(spent) is not None
         truncated = not terminated and (self.step_number >= self.max_steps or spent_up)
@@ -214,7 +215,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         labels += ["report"] * terminated
         for label in labels:
             self._labels[label] += 1
-        return observation, 0.0, terminated, truncated, self._info(spent, labels, len(turn.problems), status)
+        return said.text, 0.0, terminated, truncated, self._info(spent, labels, len(turn.problems), status)
 
     @property
     def events(self) -> tuple[FaultEvent, ...]:
@@ -251,9 +252,9 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         return self._view
 
     @property
-    def conversation(self) -> list[dict[str, str]]:
-        """Chat messages as the policy should see them, after context management."""
-        return [{"role": message.role, "content": message.content} for message in self.view.messages]
+    def conversation(self) -> Conversation:
+        """Chat messages as the policy should see them, after context management; `list` makes a list of dicts of it."""
+        return Conversation(self.view.messages)
 
     def __repr__(self) -> str:
         return f"DeepResearchEnv({self.dialect}, tools={list(self.offers)}, world={self.web!r})"

@@ -42,7 +42,6 @@ class Cached:
     Attributes:
         saved_calls: Requests answered at no cost.
         saved_seconds: Simulated seconds that they would have cost.
-        given: The last answer, if the world never changes.
     """
 
     def __init__(self, world: World) -> None:
@@ -50,7 +49,7 @@ class Cached:
         self.unchanging: bool = getattr(world, "unchanging", False)
         self._kept: dict[str, tuple[Request, Response | None]] = {}
         self._sizes: dict[str, int] = {}
-        self.given: Response | None = None
+        self._given: Response | None = None
         self.saved_calls = 0
         self.saved_seconds = 0.0
 
@@ -70,9 +69,13 @@ class Cached:
             if isinstance(response, Hits | Page | LinkList):
                 self._kept[key] = request, None if self.unchanging else response
                 self._sizes[key] = wanted
-        if self.unchanging:
-            self.given = response
+        self._given = response if self.unchanging and isinstance(response, Page) else None
         return response
+
+    def gave(self, page: Page) -> bool:
+        """Whether a page is the very one that a world which never changes has just given."""
+        given, self._given = self._given, None
+        return page is given
 
     def again(self, request: Request) -> Page:
         """A page that the world, which never changes, gave before."""

@@ -14,6 +14,7 @@ from murk.envs.errors import UsageError
 from murk.rollout.build import Crew
 
 STORE_BYTES = 256 << 20
+QUIET = {"task_events_report_interval_ms": 0}  # nobody looks at a list of all calls that were ever made
 PROBE = 10.0  # seconds for a connection to a cluster's head; Ray itself tries for minutes
 
 
@@ -31,7 +32,7 @@ def connect(crew: Crew) -> bool:
         cores = max(os.cpu_count() or 1, math.ceil((crew.actors or crew.per_host or 1) * crew.cpus))
         # "local", or else it would join any cluster that it finds here
         settings |= {"address": "local", "num_cpus": cores, "include_dashboard": False}
-        settings["object_store_memory"] = STORE_BYTES
+        settings |= {"object_store_memory": STORE_BYTES, "_system_config": QUIET}
     else:
         _probe(crew.address)
         settings["address"] = crew.address

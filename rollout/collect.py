@@ -146,16 +146,20 @@ class RayPool:
         """Gives work to all who can take it, the least busy first: a bit more than they can run, so that none waits."""
         room = self._crew.concurrency + max(2, self._crew.concurrency // 4)
         free = [one for one in self._members if one.began and not one.alone and one.update is None]
+        given: dict[int, list[Flight]] = {}
         while free:
             member = min(free, key=lambda one: len(one.flights))
             if len(member.flights) >= room:
-                return
+                break
             flights, member.alone = self._backlog.take(idle=not member.flights)
             if not flights:
                 break
             member.flights |= {flight.episode.id: flight for flight in flights}
-            member.actor.submit.remote(flights)
+            given.setdefault(id(member), []).extend(flights)
             free = [one for one in free if not one.alone]
+        for member in self._members:
+            if flights := given.get(id(member), []):
+                member.actor.submit.remote(flights)
         if not len(self._backlog):
             self._steal(free)
 

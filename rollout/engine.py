@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from murk.envs.actions import system_prompt
 from murk.envs.deep_research import DeepResearchEnv
@@ -19,7 +19,7 @@ from murk.rewards.score import Score, scorer, summed
 from murk.rollout.backlog import Flight
 from murk.rollout.build import Plan, make_policy, make_reward
 from murk.rollout.digest import digest
-from murk.rollout.episode import SPENT, describe, run_episode, text_digest
+from murk.rollout.episode import SPENT, Played, describe, play_episode, text_digest
 from murk.rollout.keeper import Keep, Keeper
 from murk.rollout.outcome import Outcome
 from murk.rollout.pages import pages_of
@@ -27,8 +27,8 @@ from murk.rollout.store import entry_of
 from murk.rollout.threads import Threads
 
 THREADS = 64
-SCORERS = 16
-ENDING = 32  # episodes that are scored and kept at a time: entries are large, and many episodes may end at once
+SCORERS = 64
+ENDING = 8  # episodes that are scored and kept at a time: entries are large, and many episodes may end at once
 
 
 class Engine:
@@ -51,7 +51,8 @@ class Engine:
         self._scorer = scorer(plan.reward, self._reward) if self._reward else None
         self._policies = {name: make_policy(name, settings) for name, settings in plan.policies.items()}
         self._steps, self._scores = Threads(THREADS, patience), Threads(SCORERS)
-        self._ending = asyncio.Semaphore(ENDING)
+        self._quick = self._reward is None or getattr(self._reward, "instant", False)
+        self._ending = asyncio.Semaphore(ENDING if self._quick else SCORERS)
         self._opened: dict[str, Any] = {"snapshot": str(plan.snapshot)}
         intensities = list(dict.fromkeys(episode.intensity for episode in plan.episodes)) or [0.0]
         env = self._environment(intensities[0])
@@ -76,16 +77,15 @@ class Engine:
         call, policy = _between if env.instant else self._steps.run, self._policies[episode.policy]
         if hasattr(policy, "load"):  # a model, which must not keep the event loop waiting
             await self._scores.run(_load, policy)
-        trajectory = await run_episode(env, policy, call=call, **about)
-        whole = trajectory.status != "errored"
-        keep = self._keeper.keep if whole and self._keeper else None
-        instant = self._reward is None or getattr(self._reward, "instant", False)
+        played = await play_episode(env, policy, call, **about)
+        keeper = self._keeper if played.error is None else None
         async with self._ending:
-            make = _between if instant else self._scores.run
-            entry = await make(self._entry, trajectory, env if whole else None)
-            if keep:
-                await keep(entry)
-        if whole:
+            make = _between if self._quick else self._scores.run
+            trajectory, entry = await make(self._record, played)
+            if keeper and trajectory.status != "errored":
+                await keeper.keep(entry)
+        kept = keeper is not None and trajectory.status != "errored"
+        if played.error is None:
             free.append(env)  # one that broke may be in any state, and is never used again
         return Outcome(
             episode,
@@ -96,7 +96,7 @@ class Engine:
             spending(trajectory) | retrieved(env),
             self.name,
             flight.attempts,
-            None if keep else entry,
+            None if kept else entry,
         )
 
     def update(self, weights: Any, version: int) -> None:
@@ -115,14 +115,15 @@ class Engine:
         settings = environment(self.plan, intensity) | {"tasks": self.plan.tasks, "reward": None}
         return DeepResearchEnv(**settings | self._opened)
 
-    def _entry(self, trajectory: Trajectory, env: DeepResearchEnv | None) -> dict[str, Any]:
-        """What the store keeps of an episode; without its environment, it has no score."""
-        texts = {url: page.text for url, page in env.desk.pages.items()} if env else {}
-        score = self._score(trajectory, texts) if env else None
+    def _record(self, played: Played) -> tuple[Trajectory, dict[str, Any]]:
+        """The record of an episode, and what the store keeps of it; one that is errored has no score."""
+        trajectory, env = played.trajectory(), cast(DeepResearchEnv, played.env)
+        whole = trajectory.status != "errored"
+        texts = {url: page.text for url, page in env.desk.pages.items()} if whole else {}
+        score = self._score(trajectory, texts) if whole else None
         pages = {text_digest(text): text for text in texts.values()}
-        return entry_of(
-            trajectory, digest(trajectory, environment(self.plan, trajectory.intensity)), self._system, pages, score
-        )
+        made_of = digest(trajectory, environment(self.plan, trajectory.intensity))
+        return trajectory, entry_of(trajectory, made_of, self._system, pages, score)
 
     def _score(self, trajectory: Trajectory, texts: Mapping[str, str]) -> dict[str, Any] | None:
         """JSON values of the score. A reward that breaks gives one without a value that says why: it is never 0."""

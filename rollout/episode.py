@@ -2,7 +2,8 @@
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -29,6 +30,42 @@ async def here(function: Callable[..., Any], *arguments: Any) -> Any:
     return function(*arguments)
 
 
+@dataclass(slots=True)
+class Played:
+    """An episode that has ended; its record is made when it is asked for, for it is large.
+
+    Attributes:
+        env: Where it was played, which must not begin another one before.
+        steps: The turns, without their observations.
+        error: What broke; None if nothing did.
+        about: Fields of the trajectory that were known before.
+    """
+
+    env: gymnasium.Env[str, str]
+    task: str
+    about: dict[str, Any]
+    steps: list[Step] = field(default_factory=list)
+    sampled: list[Sampled] = field(default_factory=list)
+    error: str | None = None
+
+    def trajectory(self) -> Trajectory:
+        """The record of the episode; where it cannot be made, its status is `errored`."""
+        about = self.about | {"sampled": tuple(self.sampled)}
+        steps = tuple(self._recalled())
+        if self.error is None:
+            try:
+                return trajectory_of(self.env, self.task, steps, None, about)
+            except Exception as exception:
+                self.error = describe(exception)
+        return trajectory_of(self.env, self.task, steps, self.error, about)
+
+    def _recalled(self) -> Iterator[Step]:
+        """The steps with their observations, which the environment keeps in less room while the episode goes on."""
+        desk: Any = self.env.unwrapped
+        for i, step in enumerate(self.steps):
+            yield replace(step, observation=desk.history[2 * i + 2].content)
+
+
 async def run_episode(
     env: gymnasium.Env[str, str],
     policy: Policy,
@@ -39,7 +76,6 @@ async def run_episode(
     name: str = "",
     storm: str = "none",
     intensity: float = 0.0,
-    call: Callable[..., Awaitable[Any]] = here,
 ) -> Trajectory:
     """Runs one episode to its end.
 
@@ -52,18 +88,37 @@ async def run_episode(
         name: Of the policy, for the record.
         storm: Name of the set of faults, for the record.
         intensity: Its intensity, for the record.
-        call: Awaited with a function of the environment and its arguments, it calls the one with the others, as in a
-            thread; by default at once.
 
     Returns:
         The trajectory. Where murk, the policy's machinery or the machine fails, its status is `errored`, it holds the
         steps until then, and `error` says what happened; nothing is raised for it.
     """
+    about: dict[str, Any] = {"task": task, "sample": sample, "seed": seed, "name": name}
+    return (await play_episode(env, policy, here, storm=storm, intensity=intensity, **about)).trajectory()
+
+
+async def play_episode(
+    env: gymnasium.Env[str, str],
+    policy: Policy,
+    call: Callable[..., Awaitable[Any]],
+    *,
+    task: str,
+    sample: int,
+    seed: int,
+    name: str,
+    storm: str,
+    intensity: float,
+) -> Played:
+    """Does what `run_episode` does, and leaves making the record to whoever needs it.
+
+    Args:
+        call: Awaited with a function of the environment and its arguments, it calls the one with the others, as in a
+            thread.
+    """
     name = name or type(policy).__name__
-    steps: list[Step] = []
-    sampled: list[Sampled] = []
     about: dict[str, Any] = {"policy": name, "sample": sample, "seed": seed, "storm": storm}
     about |= {"intensity": float(intensity), "id": episode_id(seed, name, storm, intensity, task, sample)}
+    played = Played(env, task, about)
     try:
         reset = partial(env.reset, seed=seed, options={"task": task, "sample": sample})
         about["question"], _ = await call(reset)
@@ -74,17 +129,16 @@ async def run_episode(
         while not ended:
             completion = await agent.act(desk.conversation)
             action = encodable(completion.text)
-            observation, _, terminated, truncated, info = await call(env.step, action)
-            steps.append(step_record(desk, action, observation, info))
+            _, _, terminated, truncated, info = await call(env.step, action)
+            played.steps.append(step_record(desk, action, "", info))
             desk.desk.settle()  # nothing large stays while the policy thinks
-            sampled += filter(None, [completion.sampled])
+            played.sampled += filter(None, [completion.sampled])
             ended = terminated or truncated
-        return trajectory_of(env, task, tuple(steps), None, about | {"sampled": tuple(sampled)})
     except (Exception, asyncio.CancelledError) as exception:
         if isinstance(exception, asyncio.CancelledError) and _cancelled():
             raise
-        about["sampled"] = tuple(sampled)
-        return trajectory_of(env, task, tuple(steps), describe(exception), about)
+        played.error = describe(exception)
+    return played
 
 
 def _cancelled() -> bool:

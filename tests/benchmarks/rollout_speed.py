@@ -93,8 +93,11 @@ class Bench:
             _go_on(process)
             ended = _told(process)
             highest, spent = peak.stop(), busy(process.pid) - before
-            bare = rollup(ended["bare"]) if ended.get("bare") else {}
             _go_on(process)
+            bare: Rollup = {}
+            if workers:  # only now, or it would count in the peak
+                bare = rollup(_told(process)["bare"])
+                _go_on(process)
         turns = episodes * TURNS
         return Ran(turns / ended["seconds"], spent / turns, idle, highest, workers, bare)
 

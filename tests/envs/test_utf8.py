@@ -30,7 +30,7 @@ def test_the_size_of_what_is_rendered_is_known_without_another_look(dialect: str
     known = [
         (call, text.encode() if encoded else text) for (call, text), (_, _, encoded) in zip(plain, results, strict=True)
     ]
-    text, size = render_sized(known, notices, dialect)
+    text, size, _ = render_sized(known, notices, dialect)
     assert type(text) is str
     assert text == render_results(plain, notices, dialect)
     assert size == len(text.encode())

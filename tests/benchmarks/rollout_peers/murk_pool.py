@@ -18,7 +18,6 @@ from rollout_peers.work import TURNS, WARM_UP, tell_and_wait
 from murk.rollout.backlog import Backlog
 from murk.rollout.build import Episode, compose, crew, plan
 from murk.rollout.drive import Pool, open_pool
-from murk.rollout.outcome import Outcome
 from murk.rollout.run import begin, locked
 
 
@@ -38,11 +37,10 @@ def main(folder: str, tasks: str, episodes: str, slots: str, out: str, seconds: 
         for episode in made.episodes[WARM_UP:]:
             backlog.add([episode])
         _ended(pool, len(made.episodes) - WARM_UP - int(slots))
-        told: dict[str, Any] = {"seconds": perf_counter() - began}
+        tell_and_wait({"seconds": perf_counter() - began})
         if how.kind == "ray":
             actor = _bare_actor()
-            told["bare"] = _process(actor)
-        tell_and_wait(told)
+            tell_and_wait({"bare": _process(actor)})
 
 
 def _warm_up(pool: Pool, backlog: Backlog, episodes: Sequence[Episode], count: int) -> list[int]:
@@ -51,17 +49,19 @@ def _warm_up(pool: Pool, backlog: Backlog, episodes: Sequence[Episode], count: i
     while len(workers) < count:
         for episode in episodes:
             backlog.add([episode])
-        workers |= {outcome.worker for outcome in _ended(pool, len(episodes))}
+        workers |= _ended(pool, len(episodes))
     return [int(worker.rpartition("-")[2] or 0) for worker in sorted(workers)]
 
 
-def _ended(pool: Pool, count: int) -> list[Outcome]:
-    """Waits for so many episodes, all of which have to end as they should."""
-    ended: list[Outcome] = []
-    while len(ended) < count:
-        ended += pool.advance()
-    assert all(one.status == "answered" and one.steps == TURNS for one in ended), ended[0]
-    return ended
+def _ended(pool: Pool, count: int) -> set[str]:
+    """Waits for so many episodes, all of which have to end as they should; the names of their workers."""
+    workers: set[str] = set()
+    while count > 0:
+        for one in pool.advance():
+            assert (one.status, one.steps) == ("answered", TURNS), one
+            workers.add(one.worker)
+            count -= 1
+    return workers
 
 
 def _bare_actor() -> Any:
