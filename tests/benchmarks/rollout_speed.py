@@ -19,7 +19,7 @@ from rollout_peers.work import THINKING, TURNS, WARM_UP
 from murk.envs.web.snapshot import Snapshot
 
 CONCURRENCIES = (64, 256, 1_024)
-WAVES = 3
+WAVES = 2
 SCRIPTED = 1_500
 QUERIES, STRIDE = 1_200, 1_733
 OPENENV = ROOT / ".venv-openenv" / "bin" / "python"

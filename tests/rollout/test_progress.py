@@ -54,7 +54,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "config.yaml").write_text("faults:\n  name: blackout\n")
+    (tmp_path / "config.yaml").write_text("faults: {name: blackout}\nworld: {}\npolicy: {}\nenv: {}\nrollout: {}\nsamples: 1\n")
     return tmp_path
 
 
