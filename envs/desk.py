@@ -66,7 +66,7 @@ class Cached:
                 response = replace(response, hits=response.hits[:wanted])
         else:
             response = self._world.answer(request, call)
-            if isinstance(response, Hits | Page | LinkList):
+            if isinstance(response, _SUCCESS):
                 self._kept[key] = request, None if self.unchanging else response
                 self._sizes[key] = wanted
         self._given = response if self.unchanging and isinstance(response, Page) else None
@@ -84,6 +84,7 @@ class Cached:
         return page
 
 
+_SUCCESS = (Hits, Page, LinkList)
 _AGAIN = Call("", 0, 0, 0, 0.0)
 
 

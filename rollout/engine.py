@@ -28,7 +28,7 @@ from murk.rollout.threads import Threads
 
 THREADS = 64
 SCORERS = 64
-ENDING = 8  # episodes that are scored and kept at a time: entries are large, and many episodes may end at once
+ENDING = 4  # episodes that are scored and kept at a time: entries are large, and many episodes may end at once
 
 
 class Engine:
