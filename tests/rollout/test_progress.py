@@ -54,7 +54,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "config.yaml").write_text("faults: {name: blackout}\nworld: {}\npolicy: {}\nenv: {}\nrollout: {}\nsamples: 1\n")
+    config = "faults: {name: blackout}\nworld: {}\npolicy: {}\nenv: {}\nrollout: {}\nsamples: 1\n"
+    (tmp_path / "config.yaml").write_text(config)
     return tmp_path
 
 
