@@ -5,7 +5,7 @@ It knows neither workers nor Ray: the pools (`local`, `collect`) take from it an
 
 import heapq
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 
 from murk.rollout.build import Episode
@@ -100,13 +100,14 @@ class Backlog:
             flight.alone += alone
             if flight.alone >= ALONE and flight.deaths > self._retries:
                 told = f"{flight.deaths} workers died while they ran it, {flight.alone} of them running nothing else"
-                given_up.append(Outcome(flight.episode, "errored", error=f"quarantined: {told}"))
+                end = Outcome(flight.episode, "errored", error=f"quarantined: {told}", attempts=flight.attempts)
+                given_up.append(end)
             elif flight.deaths >= max(1, self._retries):
                 self.retried += 1
                 self._suspects.append(flight)
             else:
                 self._again(flight)
-        return [replace(outcome, attempts=flight.attempts) for outcome in given_up]
+        return given_up
 
     def _again(self, flight: Flight) -> None:
         self.retried += 1

@@ -91,14 +91,17 @@ def resumed(folder: Path, given: Sequence[str]) -> "Plan":
 
     stored = read_config(folder)
     own = {"kind": "file", "path": str(folder / "tasks.jsonl"), "split": None}
-    anew: dict[str, Any] = {}
-    if given:
-        composed = compose(given)
-        rest = [override for override in given if not override.startswith("rollout")]
-        anew = {"rollout": composed["rollout"]} if len(rest) < len(given) else {}
-        if rest:
-            check_same(stored, plan(composed).config)
-    return plan(stored | {"tasks": own, "episodes": None} | anew)
+    way = [override for override in given if override.startswith("rollout")]
+    rest = [override for override in given if override not in way]
+    if rest:
+        check_same(stored, plan(compose(rest)).config)
+    how = dict(stored["rollout"])
+    if any(override.startswith("rollout=") for override in way):
+        how = compose(way)["rollout"]
+    elif way:  # single settings change what the run was begun with
+        composed = compose([f"rollout={how.get('kind')}", *way])["rollout"]
+        how |= {name: composed[name] for name in (one.partition("=")[0].split(".")[1] for one in way)}
+    return plan(stored | {"tasks": own, "episodes": None, "rollout": how})
 
 
 def stopped(error: BaseException, again: str) -> int:

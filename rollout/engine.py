@@ -116,9 +116,18 @@ class Engine:
         return DeepResearchEnv(**settings | self._opened)
 
     def _record(self, played: Played) -> tuple[Trajectory, dict[str, Any]]:
-        """The record of an episode, and what the store keeps of it; one that is errored has no score."""
-        trajectory, env = played.trajectory(), cast(DeepResearchEnv, played.env)
-        whole = trajectory.status != "errored"
+        """The record of an episode, and what the store keeps of it; one that is errored has no score.
+
+        A record that cannot be made is an error of its episode, and does not end the run.
+        """
+        try:
+            return self._made(played, played.trajectory())
+        except Exception as exception:
+            broken = Played(played.env, played.task, played.about, error=describe(exception))
+            return self._made(broken, broken.trajectory())
+
+    def _made(self, played: Played, trajectory: Trajectory) -> tuple[Trajectory, dict[str, Any]]:
+        whole, env = trajectory.status != "errored", cast(DeepResearchEnv, played.env)
         texts = {url: page.text for url, page in env.desk.pages.items()} if whole else {}
         score = self._score(trajectory, texts) if whole else None
         pages = {text_digest(text): text for text in texts.values()}

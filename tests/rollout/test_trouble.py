@@ -9,6 +9,8 @@ from test_run import TASKS
 
 from murk.envs import plugins
 from murk.envs.codec import canonical_json
+from murk.envs.records import Trajectory
+from murk.rollout.cli import resumed
 from murk.rollout.main import main
 from murk.rollout.policies import Completion, Start
 from murk.rollout.run import read_config
@@ -48,6 +50,32 @@ def test_an_episode_that_fails_oddly_is_an_error_and_the_run_ends(
     errors = [one.error or "" for one, _ in Store(tmp_path / "run").trajectories() if one.policy == "troubled"]
     assert len(errors) == len(TASKS)
     assert all(told in error for error in errors)
+
+
+def test_a_record_that_cannot_be_made_is_an_error_of_its_episode(
+    given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from murk.rollout import engine
+
+    def digest(trajectory: Trajectory, settings: object) -> str:
+        if trajectory.task == "light" and trajectory.status != "errored":
+            raise KeyError("a bug of ours")
+        return "0" * 64
+
+    monkeypatch.setattr(engine, "digest", digest)
+    assert main(["rollout", *given, "policy=random"]) == 0
+    found = {one.task: (one.status, one.error or "") for one, _ in Store(tmp_path / "run").trajectories()}
+    assert found["light"][0] == "errored"
+    assert "a bug of ours" in found["light"][1]
+    assert found["ferry"][0] != "errored"
+
+
+def test_resuming_changes_only_how_it_is_told_to(given: list[str], tmp_path: Path) -> None:
+    assert main(["rollout", *given, "rollout.patience=7"]) == 0
+    way = resumed(tmp_path / "run", ["rollout.concurrency=3"]).config["rollout"]
+    assert (way["patience"], way["concurrency"]) == (7, 3)
+    way = resumed(tmp_path / "run", ["rollout=ray", "rollout.actors=2"]).config["rollout"]
+    assert (way["kind"], way["actors"]) == ("ray", 2)
 
 
 def test_a_seed_that_no_table_can_hold_is_refused(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
