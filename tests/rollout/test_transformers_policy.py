@@ -23,7 +23,11 @@ from murk.rollout.segments import segments
 torch: Any = pytest.importorskip("torch")
 transformers: Any = pytest.importorskip("transformers")
 torch.set_num_threads(1)
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+# Slow, because only `make test-slow` installs torch.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning"),
+]
 
 TASKS = [{"id": name, "question": f"When was {name} lit?", "rubric": [{"text": "x", "weight": 1}]} for name in "abc"]
 LENGTHS = (5, 300, 256, 600, 257, 1, 40, 513)

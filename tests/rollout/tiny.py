@@ -1,10 +1,9 @@
 """Tiny language models, made on the spot: a folder with weights, a tokenizer and a chat template."""
 
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
@@ -28,8 +27,8 @@ def build(
     **config: Any,
 ) -> Path:
     """Writes a `qwen3` or `llama` model with random weights; `config` changes sizes."""
-    torch: Any = pytest.importorskip("torch")
-    transformers: Any = pytest.importorskip("transformers")
+    torch: Any = import_module("torch")
+    transformers: Any = import_module("transformers")
     words = tokenizer(texts, vocabulary)
     words.chat_template = template
     sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -51,7 +50,7 @@ def tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
     """A byte-level BPE tokenizer of at most so many tokens, trained on some texts."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-    transformers: Any = pytest.importorskip("transformers")
+    transformers: Any = import_module("transformers")
     inner = Tokenizer(models.BPE())
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()
