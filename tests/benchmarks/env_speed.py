@@ -17,8 +17,8 @@ import numpy as np
 from common import interleaved, p50_p99, short_queries, snapshot_folder, table, versions
 from engines import page_urls
 from numpy.typing import NDArray
+from rollout_peers.work import Web
 
-from murk.envs.citations import cite_key
 from murk.envs.deep_research import DeepResearchEnv
 from murk.envs.web.snapshot import Snapshot
 
@@ -28,7 +28,6 @@ ENVIRONMENTS, BUILDS = 128, 5
 COMMANDS = 40
 LONG, WINDOWS = 500, (0, 50, 200, 450)
 STRIDE = 1_733
-INLINE = 4_096
 PAGE = ("The lighthouse was lit in 1890 by its first keeper. " * 200)[:9_000]
 TASKS = ({"id": "one", "question": "When was the lighthouse lit, and by whom?"},)
 RUBBISH = "I am not sure what to do next."
@@ -62,25 +61,6 @@ class Constant(gymnasium.Env[str, str]):
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         return PAGE, 0.0, False, False, {}
-
-
-class Web:
-    """What the peers' tools do: the same work on the same snapshot, the results as JSON, the pages cut as murk does."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-
-    def search(self, query: str) -> str:
-        hits = self._snapshot.search(query, 10).hits
-        rows = [
-            {"title": h.title, "url": h.url, "cite": cite_key(h.url), "snippet": h.snippet, "content": h.content}
-            for h in hits
-        ]
-        return json.dumps([{"query": query, "results": rows}], ensure_ascii=False)
-
-    def open(self, url: str) -> str:
-        page = self._snapshot.page(url)
-        return f"[{page.url}] {page.title}\ncite: {cite_key(page.url)}\n\n{page.text[:INLINE]}"
 
 
 def main() -> None:

@@ -16,6 +16,8 @@ from typing import Any
 
 from rollout_peers.work import THINKING, Web, contend, read_questions, tagged_turns
 
+from murk.envs.web.snapshot import Snapshot
+
 server: Any = import_module("openenv.core.env_server")
 generic: Any = import_module("openenv.core.generic_client")
 
@@ -59,7 +61,7 @@ class Researcher(server.Environment):  # type: ignore[misc]
 def serve(folder: str, port: int, sessions: int) -> None:
     import uvicorn
 
-    web = Web(folder)
+    web = Web(Snapshot.open(folder))
     app = server.create_fastapi_app(lambda: Researcher(web), Turn, Seen, max_concurrent_envs=sessions)
     uvicorn.run(app, host=HOST, port=port, log_level="error")
 

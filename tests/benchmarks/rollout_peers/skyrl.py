@@ -14,6 +14,8 @@ from typing import Any
 
 from rollout_peers.work import THINKING, Web, contend, read_questions, tagged_turns
 
+from murk.envs.web.snapshot import Snapshot
+
 text_env: Any = import_module("skyrl_gym.envs.base_text_env")
 core: Any = import_module("skyrl_gym.tools.core")
 
@@ -50,7 +52,7 @@ class Environment(text_env.BaseTextEnv):  # type: ignore[misc]
 
 
 async def main(folder: str, tasks: str, episodes: int, slots: int) -> None:
-    web, executor, loop = Web(folder), ThreadPoolExecutor(WORKERS), asyncio.get_running_loop()
+    web, executor, loop = Web(Snapshot.open(folder)), ThreadPoolExecutor(WORKERS), asyncio.get_running_loop()
 
     async def episode(slot: int, question: str) -> None:
         environment = Environment(web)

@@ -26,8 +26,8 @@ REPORT = "All that was found says that the lighthouse was lit in 1890."
 class Web:
     """What the peers' tools do: the same work on the same snapshot, the results as JSON, the pages cut as murk does."""
 
-    def __init__(self, folder: str) -> None:
-        self._snapshot = Snapshot.open(Path(folder))
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
 
     def search(self, query: str) -> str:
         hits = self._snapshot.search(query, 10).hits
