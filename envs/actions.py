@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from murk.envs.arguments import canonical_text, values_of
 from murk.envs.dialects import hermes, openai, react, step
-from murk.envs.dialects.draft import MAX_CALLS, Draft, Form, RawCall
-from murk.envs.dialects.loose_json import read_json, shorten
+from murk.envs.dialects.calls import FIRST_ID, MAX_ID, Wanted, answer_of, calls_of, clean
+from murk.envs.dialects.draft import MAX_CALLS, Form, RawCall
 from murk.envs.errors import UnknownName
 from murk.envs.utf8 import encodable
 
@@ -38,13 +38,10 @@ __all__ = [
 ]
 
 MAX_ACTION = 200_000
-MAX_ID = 128
 
 _FORMS: dict[str, Form] = {"step": step, "hermes": hermes, "openai": openai, "react": react}
 DIALECTS = tuple(_FORMS)
 REMINDER: Mapping[str, str] = MappingProxyType({name: form.REMINDER for name, form in _FORMS.items()})
-
-_FREE_IDS = [f"call_{n}" for n in range(1, MAX_CALLS + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +81,6 @@ class Turn:
     problems: tuple[str, ...] = ()
 
 
-class Wanted(NamedTuple):
-    """A call before it is written down.
-
-    Attributes:
-        name: The tool, which exists.
-        arguments: As the agent gave them; `canonical_text` of them is what a `ToolCall` has.
-        id: As a `ToolCall` has it.
-    """
-
-    name: str
-    arguments: dict[str, Any]
-    id: str
-
-
 class Reading(NamedTuple):
     """A turn as far as the environment needs it: as `Turn`, but calls are not written down, and thoughts in pieces."""
 
@@ -120,7 +103,7 @@ def parse(text: str, dialect: str, tools: Sequence[str]) -> Turn:
     """
     wanted, answer, problems, thoughts = read(text, dialect, tools)
     calls = tuple([ToolCall(call.name, canonical_text(call.arguments), call.id) for call in wanted])
-    return Turn(_clean("\n".join(filter(None, map(str.strip, thoughts)))), calls, answer, problems)
+    return Turn(clean("\n".join(filter(None, map(str.strip, thoughts)))), calls, answer, problems)
 
 
 def read(text: str, dialect: str, tools: Sequence[str]) -> Reading:
@@ -133,10 +116,11 @@ def read(text: str, dialect: str, tools: Sequence[str]) -> Reading:
     if len(text) > MAX_ACTION:
         problem = f"The turn has {len(text)} characters and was not read; at most {MAX_ACTION} are."
         return Reading([], None, (problem,), [])
-    draft = form.read(text)
-    calls, problems = _calls(draft, tools)
-    answer = _answer(draft, form, problems) if draft.answers or not draft.calls else None
-    return Reading(calls, answer, tuple(map(_clean, problems)) if problems else (), draft.thoughts)
+    usual = form.usual(text)
+    if usual is not None and usual.name in tools:
+        thoughts = [] if usual.thought is None else [usual.thought]
+        return Reading([Wanted(usual.name, usual.arguments, FIRST_ID)], None, (), thoughts)
+    return _read_closely(text, form, tools)
 
 
 def render_turn(turn: Turn, dialect: str) -> str:
@@ -216,78 +200,9 @@ def _form(dialect: str) -> Form:
     return _FORMS[dialect]
 
 
-def _answer(draft: Draft, form: Form, problems: list[str]) -> str | None:
-    """The answer that counts, if there is one; why there is none goes to the problems."""
-    answers = [_clean(answer.strip()) for answer in draft.answers]
-    if draft.calls:
-        if answers:
-            problems.append("The answer is set aside because the turn calls tools; give it in a turn without calls.")
-    elif not answers:
-        problems.append(form.EMPTY)
-    elif len(answers) > 1:
-        problems.append(f"The turn has {len(answers)} answers; exactly one is allowed.")
-    elif not answers[0]:
-        problems.append("The answer is empty; it must have text.")
-    else:
-        return answers[0]
-    return None
-
-
-def _calls(draft: Draft, tools: Sequence[str]) -> tuple[list[Wanted], list[str]]:
-    """The calls that can run, and the problems of the others."""
-    good: list[RawCall] = []
-    problems: list[str] = []
-    for raw in draft.calls:
-        try:
-            good.append(_check(raw, tools))
-        except ValueError as error:
-            problems.append(str(error))
-    if draft.dropped:
-        problems.append(f"{draft.dropped} calls beyond the first {MAX_CALLS} of the turn are dropped.")
-    problems += draft.problems
-    ids = _ids([call.id for call in good], problems)
-    return [Wanted(call.name, call.arguments, id_) for call, id_ in zip(good, ids, strict=True)], problems
-
-
-def _check(raw: RawCall | str, tools: Sequence[str]) -> RawCall:
-    """A call with the name of a tool and an object of arguments; what keeps it from running is a ValueError."""
-    if isinstance(raw, str):
-        raise ValueError(raw)
-    if not isinstance(raw.name, str) or not raw.name.strip():
-        raise ValueError(f"A call's name is {shorten(raw.name)}; it must be one of {', '.join(sorted(tools))}.")
-    name = raw.name.strip()
-    if name not in tools:
-        message = str(UnknownName("tool", name[:80], tools))
-        raise ValueError(message[0].upper() + message[1:])
-    arguments = raw.arguments
-    if isinstance(arguments, str):
-        try:
-            arguments = read_json(arguments) if arguments.strip() else {}
-        except ValueError as error:
-            raise ValueError(f"The arguments of {name} are not valid JSON: {error}; they are an object.") from None
-    if not (arguments is None or isinstance(arguments, dict)):
-        raise ValueError(f"The arguments of {name} are {shorten(arguments)}; they must be a JSON object.")
-    return RawCall(name, arguments or {}, raw.id)
-
-
-def _ids(given: Sequence[Any], problems: list[str]) -> list[str]:
-    """An id for each call: the one given if it is usable and new, else the next free of `call_<n>`."""
-    if not any(given):
-        return _FREE_IDS[: len(given)]
-    usable = [_clean(id_) if isinstance(id_, str) and 0 < len(id_) <= MAX_ID else None for id_ in given]
-    ids: list[str] = []
-    for position, id_ in enumerate(usable, 1):
-        if id_ is not None and id_ not in ids:
-            ids.append(id_)
-            continue
-        n = position
-        while f"call_{n}" in usable or f"call_{n}" in ids:
-            n += 1
-        if id_ is not None:
-            problems.append(f"Two calls have the id {shorten(id_)}; the later one is now 'call_{n}'.")
-        ids.append(f"call_{n}")
-    return ids
-
-
-def _clean(text: str) -> str:
-    return encodable(text)[0]
+def _read_closely(text: str, form: Form, tools: Sequence[str]) -> Reading:
+    """Reads any turn; those that `Form.usual` knows say the same here."""
+    draft = form.read(text)
+    calls, problems = calls_of(draft, tools)
+    answer = answer_of(draft, form, problems) if draft.answers or not draft.calls else None
+    return Reading(calls, answer, tuple(map(clean, problems)) if problems else (), draft.thoughts)

@@ -41,10 +41,10 @@ class Fit:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         known: Mapping[str, Mapping[str, Any]] = schema["properties"]
         self._rules = {name: _rule(rule) for name, rule in known.items()}
-        self._required = frozenset(schema.get("required", ()))
+        self._required = tuple(schema.get("required", ()))
         self._defaults = {name: rule["default"] for name, rule in known.items() if "default" in rule}
 
-    def __call__(self, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
+    def __call__(self, arguments: dict[str, Any]) -> dict[str, Any] | None:
         """What `check_arguments` makes of the arguments once they are canonical; None where that is for it to say.
 
         Texts beyond ASCII are for it, too: they may hold lone surrogates.
@@ -55,13 +55,17 @@ class Fit:
             kind, allowed = self._rules.get(name, _UNSURE)
             if type(value) is not kind or (allowed is not None and value not in allowed):
                 return None
-            if kind is str and not value.isascii():
-                return None
-            if kind is list:
+            if kind is str:
+                if not value.isascii():
+                    return None
+            elif kind is list:
                 for text in value:
                     if type(text) is not str or not text.isascii():
                         return None
-        return fitted if self._required <= arguments.keys() else None
+        for name in self._required:
+            if name not in arguments:
+                return None
+        return fitted
 
 
 def _rule(rule: Mapping[str, Any]) -> _Rule:

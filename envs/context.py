@@ -154,3 +154,47 @@ class Trimming:
             if i not in dropped
         )
         return View(shown, tuple(sorted(struck - dropped)), tuple(sorted(dropped)), total)
+
+
+class History:
+    """All messages of an episode, and what the policy sees of them.
+
+    Args:
+        question: The first message.
+        trimming: When and how much the view is cut; None to show all.
+        count: Tokens of a text.
+
+    Attributes:
+        messages: The question, then a message of the assistant and one of the tools for each turn.
+    """
+
+    def __init__(self, question: Message, trimming: Trimming | None, count: Callable[[str], int]) -> None:
+        self.messages = [question]
+        self._trimming, self._count = trimming, count
+        self._view, self._unseen = View((question,), tokens=question.counted(count)), 0
+
+    def add(self, action: Message, observation: Message, tokens: int) -> None:
+        """A turn of so many tokens has happened; where the view grows too large, it is cut."""
+        self.messages += (action, observation)
+        self._unseen += tokens
+        if self._trimming is not None and self._view.tokens + self._unseen > self._trimming.upper:
+            self._update()
+
+    @property
+    def view(self) -> View:
+        """The conversation as the policy should see it, put together when it is asked for."""
+        if len(self._view.messages) + len(self._view.dropped) < len(self.messages):
+            self._update()
+        return self._view
+
+    @property
+    def cut(self) -> tuple[int, int]:
+        """How many messages are struck and how many left out so far."""
+        return len(self._view.struck), len(self._view.dropped)
+
+    def _update(self) -> None:
+        if self._trimming is None:
+            self._view = View(tuple(self.messages))
+        else:
+            self._view = self._trimming.view(self.messages, self._view, self._count, self._unseen)
+        self._unseen = 0

@@ -1,6 +1,6 @@
 """The environment: a researcher's desk as a native Gymnasium environment."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -8,10 +8,9 @@ from typing import Any
 import gymnasium
 
 from murk.envs import actions
-from murk.envs.arguments import Fit, canonical_text, values_of
 from murk.envs.budget import LIMITED, Budget, Prices, Spending
 from murk.envs.citations import citations
-from murk.envs.context import Conversation, Message, Trimming, View
+from murk.envs.context import Conversation, History, Message, Trimming, View
 from murk.envs.delivered import Delivered
 from murk.envs.desk import Cached, Desk, NoShell, Router
 from murk.envs.errors import UnknownName, UsageError
@@ -23,7 +22,8 @@ from murk.envs.shell import Difference, KeptShell, RecordedShell, Shell
 from murk.envs.spaces import UnicodeText
 from murk.envs.tasks import Task, read_tasks
 from murk.envs.tokens import token_counter
-from murk.envs.tools import CAPABILITIES, check_arguments, profile
+from murk.envs.toolbox import Toolbox
+from murk.envs.tools import CAPABILITIES, profile
 from murk.envs.tools.shell import ShellTool
 from murk.envs.transcript import show, transcript
 from murk.envs.utf8 import encodable
@@ -113,10 +113,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         if self.storm.lies and self._base is None:
             raise UsageError(f"faults that change the content of pages need a snapshot; {self.web!r} holds none.")
         self.offers = profile(tools)
-        self._names = tuple(self.offers)
-        self._schemas = {name: offer.tool.parameters for name, offer in self.offers.items()}
-        self._runs = {name: getattr(offer.tool, "run_utf8", offer.tool.run) for name, offer in self.offers.items()}
-        self._fits = {name: Fit(schema) for name, schema in self._schemas.items()}
+        self._toolbox = Toolbox(self.offers)
         has_shell = any(isinstance(offer.tool, ShellTool) for offer in self.offers.values())
         self.sandbox = Sandbox() if has_shell and replay in (False, "rerun") else None
         self.replay = replay
@@ -173,12 +170,10 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.desk = Desk(self.faulty.front, workspace, limits, self.prices, self._count, self.summaries, pages)
         self._limited = limits != Budget()
         question = self._question()
-        tokens = self.desk.read(question)
-        self.history = [Message("user", question, tokens)]
-        self._view, self._unseen = View(tuple(self.history), tokens=tokens), 0
+        self._past = History(Message("user", question, self.desk.read(question)), self.trimming, self._count)
         self._labels = dict.fromkeys(CAPABILITIES, 0)
         if self.render_mode == "human":
-            show(self.history)
+            show(self._past.messages)
         return question, self._info(self.desk.spent, (), 0, "running")
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
@@ -192,10 +187,10 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self._ended = True  # and stays so, should anything here raise
         self.desk.settle()
         written = self.desk.write(action)
-        turn = actions.read(action, self.dialect, self._names)
+        turn = actions.read(action, self.dialect, self._toolbox.names)
         results, labels = [], []
         for call in turn.calls:
-            text, label = self._run(call)
+            text, label = self._toolbox.call(call, self.desk, self.faulty.drift, self.step_number)
             results.append((call, text))
             labels.append(label)
         self.answer = turn.answer
@@ -206,7 +201,10 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             observation, size = encodable(said.text[:MAX_OBSERVATION])
             said = actions.Rendered(observation, size, observation)
         read = self.desk.read(said.text, said.size)
-        self._remember(Message("assistant", action, written), Message("tool", said.compact, read), written + read)
+        said_and_seen = Message("assistant", action, written), Message("tool", said.compact, read)
+        self._past.add(*said_and_seen, written + read)
+        if self.render_mode == "human":
+            show(said_and_seen)
         spent = self.desk.spent
         spent_up = self._limited and self.desk.budget.exceeded(spent) is not None
         truncated = not terminated and (self.step_number >= self.max_steps or spent_up)
@@ -245,11 +243,14 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         return transcript(self.history)
 
     @property
+    def history(self) -> Sequence[Message]:
+        """All messages so far: the question, then for each turn the action and the observation."""
+        return self._past.messages
+
+    @property
     def view(self) -> View:
-        """The conversation as the policy should see it, put together when it is asked for."""
-        if len(self._view.messages) + len(self._view.dropped) < len(self.history):
-            self._update_view()
-        return self._view
+        """The conversation as the policy should see it, and what was cut from it."""
+        return self._past.view
 
     @property
     def conversation(self) -> Conversation:
@@ -268,37 +269,6 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             return shell
         return Shell(self.sandbox, workspace) if self.sandbox else NoShell()
 
-    def _remember(self, action: Message, observation: Message, tokens: int) -> None:
-        """The history grows by a turn of so many tokens; where that is too much to see, the view is cut."""
-        self.history += (action, observation)
-        self._unseen += tokens
-        if self.trimming is not None and self._view.tokens + self._unseen > self.trimming.upper:
-            self._update_view()
-        if self.render_mode == "human":
-            show((action, observation))
-
-    def _update_view(self) -> None:
-        if self.trimming is None:
-            self._view = View(tuple(self.history))
-        else:
-            self._view = self.trimming.view(self.history, self._view, self._count, self._unseen)
-        self._unseen = 0
-
-    def _run(self, call: actions.Wanted) -> tuple[str | bytes, str]:
-        name, step, tool = call.name, self.step_number, self.offers[call.name].tool
-        self.desk.begin(name, step)
-        drift = self.faulty.drift
-        arguments = self._fits[name](call.arguments) if drift.steady else None
-        if arguments is None:
-            values = values_of(canonical_text(call.arguments))
-            given, problem = check_arguments(values, drift.schema(name, self._schemas[name], step))
-            if problem is not None:
-                return f"Error: {problem}", tool.capability({})
-            arguments = drift.arguments(name, given, step)
-        if drift.steady:
-            return self._runs[name](arguments, self.desk), tool.capability(arguments)
-        return drift.rendered(name, tool.run(arguments, self.desk), step), tool.capability(arguments)
-
     def _question(self) -> str:
         parts = [self.task.question]
         if self.task.as_of:
@@ -309,6 +279,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         return "\n\n".join(parts)
 
     def _info(self, spent: Spending, labels: Iterable[str], problems: int, status: str) -> dict[str, Any]:
+        struck, dropped = self._past.cut
         info: dict[str, Any] = {
             "task": self.task.id,
             "status": status,
@@ -320,8 +291,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             "seconds": spent.seconds,
             "money": spent.money,
             "cache_hits": self.cached.saved_calls,
-            "struck": len(self._view.struck),
-            "dropped": len(self._view.dropped),
+            "struck": struck,
+            "dropped": dropped,
             "faults": tuple(self.faulty.ledger.events[self._told :]),
             **self._labels,
         }

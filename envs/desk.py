@@ -21,6 +21,8 @@ from murk.envs.records import (
 )
 from murk.envs.workspace import Workspace
 
+FOREVER = 1e12  # seconds: as long as anything may take
+
 
 class Exchange(NamedTuple):
     """One request that a tool made of the world, where it stood, and the response delivered."""
@@ -139,12 +141,13 @@ class Desk:
         self._attempts: dict[str, int] = {}
         self._tool, self._step = "", 0
         self._calls = self._tokens_in = self._tokens_out = 0
-        self._seconds = self._money = 0.0
+        self._microseconds, self._money = 0, 0.0
 
     @property
     def spent(self) -> Spending:
         """What has been spent so far."""
-        return Spending(self._calls, self._tokens_in, self._tokens_out, self._seconds, self._money)
+        seconds = self._microseconds / 1_000_000
+        return Spending(self._calls, self._tokens_in, self._tokens_out, seconds, self._money)
 
     def settle(self) -> None:
         """A step is over and recorded: its exchanges are let go."""
@@ -163,12 +166,12 @@ class Desk:
 
     def ask_all(self, requests: Sequence[Request]) -> list[Response]:
         """Makes exchanges side by side: all begin now, and together they take the time of the slowest."""
-        responses, slowest = [], 0.0
+        responses, slowest, now = [], 0.0, self._microseconds / 1_000_000
         for item, request in enumerate(requests):
             key = request.key
             attempt = self._attempts.get(key, 0)
             self._attempts[key] = attempt + 1
-            call = Call(self._tool, self._step, item, attempt, self._seconds)
+            call = Call(self._tool, self._step, item, attempt, now)
             response = self.world.answer(request, call)
             self.exchanges.append(Exchange(request, call, response))
             responses.append(response)
@@ -179,8 +182,8 @@ class Desk:
         return responses
 
     def wait(self, seconds: float) -> None:
-        """Simulated time passes."""
-        self._seconds = round(self._seconds + seconds, 6)
+        """Simulated time passes; it is counted in whole microseconds."""
+        self._microseconds += round(min(seconds, FOREVER) * 1_000_000)
 
     def read(self, text: str, size: int | None = None) -> int:
         """The agent reads a text, of `size` bytes if known: it is charged for its tokens, which are returned."""

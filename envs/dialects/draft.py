@@ -21,6 +21,20 @@ class RawCall(NamedTuple):
     id: Any = None
 
 
+class Usual(NamedTuple):
+    """A turn of at most a thought and one call, as most are.
+
+    Attributes:
+        thought: As it stands there; None without one.
+        name: Of the tool; may be anything that JSON can hold.
+        arguments: Of the call.
+    """
+
+    thought: str | None
+    name: Any
+    arguments: dict[str, Any]
+
+
 @dataclass(slots=True)
 class Draft:
     """The parts of one turn in their order.
@@ -63,6 +77,9 @@ class Form(Protocol):
     @property
     def EMPTY(self) -> str:
         """The problem of a turn with neither call nor answer."""
+
+    def usual(self, text: str) -> Usual | None:
+        """Reads a turn of at most a thought and one call with no doubt in it, at the least cost; None for others."""
 
     def read(self, text: str) -> Draft:
         """Takes any text apart; never raises."""

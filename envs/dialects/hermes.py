@@ -14,6 +14,7 @@ REMINDER = (
 EMPTY = "The turn is empty outside <think>; it must have a <tool_call> or the text of the final answer."
 
 _TAGS = tags.Tags("tool_call", "think", "tool_response")
+usual = _TAGS.usual
 
 
 def read(text: str) -> Draft:

@@ -24,6 +24,10 @@ _MESSAGE = 'a turn is {"role": "assistant", "content": ..., "tool_calls": [...]}
 _CALL = 'a call is {"id": "...", "type": "function", "function": {"name": "<tool>", "arguments": "<JSON object>"}}'
 
 
+def usual(text: str) -> None:
+    """Knows no such turns."""
+
+
 def read(text: str) -> Draft:
     """Takes a message apart, or takes plain text for the answer."""
     draft = Draft()

@@ -33,6 +33,10 @@ def unquote(text: str) -> str:
     return _QUOTED.sub(r"\1", text)
 
 
+def usual(text: str) -> None:
+    """Knows no such turns."""
+
+
 def read(text: str) -> Draft:
     """Takes a turn apart; text before the first label counts as thought.
 

@@ -14,6 +14,7 @@ REMINDER = (
 EMPTY = "The turn has neither a <toolcall> nor an <answer> outside <think>; it must have one of them."
 
 _TAGS = tags.Tags("toolcall", "think", "answer", "tool_response")
+usual = _TAGS.usual
 
 
 def read(text: str) -> Draft:

@@ -2,15 +2,19 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from murk.envs.dialects.draft import MAX_CALLS, RawCall
+import orjson
+
+from murk.envs.dialects.draft import MAX_CALLS, RawCall, Usual
 from murk.envs.dialects.loose_json import json_end, read_json, shorten, skip_space
 
 _ALLOWED = 'a call is {"name": "<tool>", "arguments": {...}}'
 _CALL_KEYS = {"name", "arguments", "id"}
-# A body whose end is beyond doubt, as most are: no other tag in it, no backslash, and quotation marks that pair up.
-_SIMPLE = r'(?:[^<"\\]++|"[^<"\\]*+")*+'
+_USUAL_KEYS = {"name", "arguments"}
+_CERTAIN = {str, int, bool, type(None)}
+# What the beginning of any tag of any dialect looks like in UTF-8, however it is spelled.
+_LIKE_A_TAG = re.compile(rb"<[\x00-\x20/\\]*+[TtAa\x80-\xff]")
 
 
 class Tags:
@@ -31,8 +35,7 @@ class Tags:
         tag = rf"\s*+/?\s*+(?:{names})\s*+>"
         self._call = call
         self._mark = re.compile(rf"<(/?)({names})>")
-        thought = rf"(?:<think>({_SIMPLE})</think>\s*+)?"
-        self._usual = re.compile(rf"\s*+{thought}<{call}>({_SIMPLE})</{call}>\s*+")
+        self._opens, self._closes = f"<{call}>", f"</{call}>"
         self._plain = re.compile(rf"<(?=\\*+{tag})", re.IGNORECASE)
         self._quoted = re.compile(rf"<\\(?=\\*+{tag})", re.IGNORECASE)
 
@@ -44,18 +47,25 @@ class Tags:
         """Takes `quote` back."""
         return self._quoted.sub("<", text) if "<\\" in text else text
 
-    def blocks(self, text: str) -> Iterable[tuple[str, str]]:
-        """Splits text into (tag, body), with tag "" for the text between; the first tag to open decides.
+    def usual(self, text: str) -> Usual | None:
+        """A turn of at most a thought and one call, in which nothing is in doubt; None for all others.
 
-        White space around the one call of a usual turn is left out.
+        Plain searches in text take half the time of one regular expression here, as the step's other work has pushed
+        its machine out of the processor's caches.
         """
-        if usual := self._usual.fullmatch(text):
-            thought, body = usual.groups()
-            call = (self._call, body)
-            return [call] if thought is None else [("think", thought), call]
-        return self._split(text)
+        head, _, rest = text.partition(self._opens)
+        body, closed, tail = rest.partition(self._closes)
+        if not closed or "<" in body or "\\" in body or (tail and not tail.isspace()):
+            return None
+        thought, head = None, head.strip()
+        if head:
+            thought = head[len("<think>") : -len("</think>")]
+            if "<" in thought or "\\" in thought or head != f"<think>{thought}</think>":
+                return None
+        return _usual(thought, body)
 
-    def _split(self, text: str) -> Iterator[tuple[str, str]]:
+    def blocks(self, text: str) -> Iterator[tuple[str, str]]:
+        """Splits text into (tag, body), with tag "" for the text between; the first tag to open decides."""
         start = pos = calls = 0
         unclosed: set[str] = set()
         while mark := self._mark.search(text, pos):
@@ -99,6 +109,21 @@ class Tags:
         return len(text), len(text)
 
 
+def _usual(thought: str | None, body: str) -> Usual | None:
+    """A call whose JSON every reader takes for the same: no escapes, and no numbers but whole ones of 64 bits."""
+    try:
+        call = orjson.loads(body)
+    except ValueError:
+        return None
+    if type(call) is not dict or call.keys() != _USUAL_KEYS or type(call["arguments"]) is not dict:
+        return None
+    for value in call["arguments"].values():
+        kind = type(value)
+        if kind not in _CERTAIN and not (kind is list and set(map(type, value)) <= _CERTAIN):
+            return None
+    return Usual(thought, call["name"], call["arguments"])
+
+
 def write_call(call: RawCall) -> str:
     """The JSON of a call; no string in it can close the tag."""
     text = f'{{"name": {json.dumps(call.name, ensure_ascii=False)}, "arguments": {call.arguments}'
@@ -109,12 +134,10 @@ def write_call(call: RawCall) -> str:
 
 def frame_utf8(results: Sequence[bytes]) -> bytes | None:
     """What `frame` writes of results in UTF-8 that have nothing like a tag in them; None if one has."""
-    parts = []
     for data in results:
-        if b"<" in data:
+        if b"<" in data and _LIKE_A_TAG.search(data):
             return None
-        parts.append(b"<tool_response>\n%b\n</tool_response>" % data)
-    return b"\n".join(parts)
+    return b"<tool_response>\n%b\n</tool_response>" % b"\n</tool_response>\n<tool_response>\n".join(results)
 
 
 def frame(tags: Tags, results: Sequence[tuple[str, str]], notices: Sequence[str]) -> str:

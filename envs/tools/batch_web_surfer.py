@@ -88,12 +88,19 @@ class BatchWebSurfer:
     def _rows(self, hits: Sequence[Hit]) -> list[dict[str, Any]]:
         rows, limit = [], self.content
         for hit in hits:
-            url = hit.url
-            row: dict[str, Any] = {"title": hit.title, "url": url, "cite": cite_key(url), "snippet": hit.snippet}
-            if limit and hit.content:
-                row["content"] = hit.content[:limit]
-            if hit.date:
-                row["date"] = hit.date
+            url, content, date = hit.url, hit.content, hit.date
+            row: dict[str, Any] = {
+                "title": hit.title,
+                "url": url,
+                "cite": cite_key(url),
+                "snippet": hit.snippet,
+                "content": content if len(content) <= limit else content[:limit],
+                "date": date,
+            }
+            if not (limit and content):
+                del row["content"]
+            if not date:
+                del row["date"]
             if hit.page is not None:
                 row["page"] = hit.page
             rows.append(row)

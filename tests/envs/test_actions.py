@@ -1,3 +1,4 @@
+import itertools
 import json
 import re
 import time
@@ -10,13 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from murk.envs.actions import (
+    _FORMS,
     DIALECTS,
     MAX_ACTION,
     MAX_CALLS,
     REMINDER,
     ToolCall,
     Turn,
+    _read_closely,
     parse,
+    read,
     render_results,
     render_turn,
     system_prompt,
@@ -66,6 +70,26 @@ def test_a_usual_turn_says_what_it_would_beside_something_unusual(dialect: str, 
     if usual.calls:
         assert usual.problems == other.problems
         assert usual.thought == other.thought.removesuffix(".").strip()
+
+
+GIVEN = ["1", "-0", "0.5", "1e3", "1e999", str(1 << 64), "9" * 400, "true", "NaN", "null", "'a'", "01", ""]
+GIVEN += ['"é"', '"a\\u0041"', '"\ud800"', '"\x01"', '["a", 1]', "[1e3]", "[[]]", '{"b": 2}', "[" * 70 + "]" * 70]
+GIVEN += ['"a", "a": "b"', '"</answer>"', '["a", null, true]']
+HEADS = ["", " \n", "<think>go on</think>\n", "<think></think>", "<think>a\\b</think>", "<think>x", "text "]
+
+
+@pytest.mark.parametrize(("dialect", "tag"), sorted(TAGGED.items()))
+@pytest.mark.parametrize("name", ['"find"', '"fnd"', '" find"', "3", '["find"]'])
+def test_the_quick_reading_of_a_turn_is_the_close_one(dialect: str, tag: str, name: str) -> None:
+    form, quick = _FORMS[dialect], 0
+    for head, value, tail in itertools.product(HEADS, GIVEN, ["", "\n ", " x", ', "id": "7"']):
+        more, after = (tail, "") if "id" in tail else ("", tail)
+        text = f'{head}<{tag}>{{"name": {name}, "arguments": {{"a": {value}}}{more}}}</{tag}>{after}'
+        quick += form.usual(text) is not None
+        one, other = read(text, dialect, TOOLS), _read_closely(text, form, TOOLS)
+        assert repr(one[:3]) == repr(other[:3])  # 1 is not 1.0
+        assert "".join(one.thoughts).strip() == "".join(other.thoughts).strip()
+    assert quick > 20
 
 
 # What each dialect reads

@@ -10,7 +10,17 @@ from murk.envs.actions import DIALECTS, ToolCall, render_results, render_sized
 from murk.envs.utf8 import encodable
 
 TEXTS = st.text(st.characters() | st.sampled_from('<>"\\\n\ud800é–🌍'), max_size=30) | st.sampled_from(
-    ["</tool_response>", "<answer>–", "Observation: é", ""]
+    [
+        "</tool_response>",
+        "<answer>–",
+        "Observation: é",
+        "",
+        "a < b",
+        "<b>",
+        "<\\/ Answer>",
+        "<\u2003think>",
+        "<\x1f/ think>",
+    ]
 )
 
 

@@ -1,0 +1,66 @@
+"""The tools of an environment, ready to be called: arguments checked, behind whatever faults do to their interface."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from murk.envs.arguments import Fit, canonical_text, values_of
+from murk.envs.desk import Desk
+from murk.envs.dialects.calls import Wanted
+from murk.envs.faults.interface import Drift
+from murk.envs.tools import Offer, Tool, check_arguments
+
+
+class _Ready(NamedTuple):
+    """A tool with what would cost time to look up at each call."""
+
+    tool: Tool
+    schema: Mapping[str, Any]
+    fit: Fit
+    run: Callable[[dict[str, Any], Desk], str | bytes]
+    capability: Callable[[Mapping[str, Any]], str]
+
+
+class Toolbox:
+    """Calls tools.
+
+    Args:
+        offers: The tools by the name under which the agent calls them.
+
+    Attributes:
+        names: Those names.
+    """
+
+    def __init__(self, offers: Mapping[str, Offer]) -> None:
+        self.names = tuple(offers)
+        self._ready = {name: _ready(offer.tool) for name, offer in offers.items()}
+
+    def call(self, call: Wanted, desk: Desk, drift: Drift, step: int) -> tuple[str | bytes, str]:
+        """Makes a call, which is charged whatever comes of it.
+
+        Returns:
+            What the tool said, and the atomic capability that the call exercised.
+        """
+        name = call.name
+        ready = self._ready[name]
+        desk.begin(name, step)
+        if not drift.steady:
+            return self._call_adrift(call, ready, desk, drift, step)
+        arguments = ready.fit(call.arguments)
+        if arguments is None:
+            arguments, problem = check_arguments(values_of(canonical_text(call.arguments)), ready.schema)
+            if problem is not None:
+                return f"Error: {problem}", ready.capability({})
+        return ready.run(arguments, desk), ready.capability(arguments)
+
+    def _call_adrift(self, call: Wanted, ready: _Ready, desk: Desk, drift: Drift, step: int) -> tuple[str, str]:
+        name, given = call.name, values_of(canonical_text(call.arguments))
+        fitted, problem = check_arguments(given, drift.schema(name, ready.schema, step))
+        if problem is not None:
+            return f"Error: {problem}", ready.capability({})
+        arguments = drift.arguments(name, fitted, step)
+        return drift.rendered(name, ready.tool.run(arguments, desk), step), ready.capability(arguments)
+
+
+def _ready(tool: Tool) -> _Ready:
+    schema = tool.parameters
+    return _Ready(tool, schema, Fit(schema), getattr(tool, "run_utf8", tool.run), tool.capability)
