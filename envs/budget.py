@@ -1,6 +1,5 @@
 """What an episode may spend, what it has spent, and the simulated clock."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, Protocol
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from murk.envs.errors import UnknownName, UsageError
 
 LIMITED = ("calls", "tokens", "seconds", "money")
+_MOST = 1e15
 SPENT = ("calls", "tokens_in", "tokens_out", "seconds", "money")
 
 
@@ -36,14 +36,16 @@ def check_numbers(what: str, settings: Mapping[str, Any], names: Sequence[str], 
 
     Raises:
         UnknownName: an unknown name.
-        UsageError: a value that is no finite number from 0.
+        UsageError: a value that is no number from 0 to 1e15.
     """
     for name, value in settings.items():
         if name not in names:
             raise UnknownName(what, name, names)
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+        number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MOST
         if not number and not (null and value is None):
-            raise UsageError(f"{what} {name} is {value!r}; allowed are finite numbers from 0{', or null' * null}.")
+            raise UsageError(
+                f"{what} {name} is {value!r}; allowed are numbers from 0 to {_MOST:g}{', or null' * null}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,18 @@ class Budget:
 
         Raises:
             UnknownName: an unknown field.
-            UsageError: a limit that is no finite number from 0.
+            UsageError: a limit that is no number from 0 to 1e15, or for calls and tokens no whole one.
         """
-        check_numbers("budget field", settings or {}, LIMITED, null=True)
-        return cls(**(settings or {}))  # type: ignore[arg-type]
+        given: dict[str, Any] = dict(settings or {})
+        check_numbers("budget field", given, LIMITED, null=True)
+        for name in ("calls", "tokens"):
+            if given.get(name) is not None:
+                if given[name] % 1:
+                    raise UsageError(
+                        f"budget field {name} is {given[name]!r}; allowed are whole numbers from 0, or null."
+                    )
+                given[name] = int(given[name])
+        return cls(**given)
 
     def exceeded(self, spent: Spending) -> str | None:
         """The first limit that is spent beyond, in words; None while all hold."""

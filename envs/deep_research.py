@@ -18,11 +18,12 @@ from murk.envs.faults.storm import Storm
 from murk.envs.opening import base_of, open_web
 from murk.envs.records import FaultEvent, Trajectory, World, decode
 from murk.envs.sandbox import Sandbox
+from murk.envs.settings import check_range, check_settings
 from murk.envs.shell import Difference, KeptShell, RecordedShell, Shell
 from murk.envs.spaces import UnicodeText
 from murk.envs.tasks import Task, read_tasks
 from murk.envs.tokens import token_counter
-from murk.envs.toolbox import Toolbox
+from murk.envs.toolbox import Toolbox, without_patching
 from murk.envs.tools import CAPABILITIES, profile
 from murk.envs.tools.shell import ShellTool
 from murk.envs.transcript import show, transcript
@@ -73,11 +74,11 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         UsageError: a setting is wrong; the message names it and what is allowed.
     """
 
-    metadata = {"render_modes": ["ansi", "human"]}  # noqa: RUF012  (gymnasium declares it so)
+    metadata = {"render_modes": ["ansi", "human"], "render_fps": 1}  # noqa: RUF012  (gymnasium declares it so)
 
     def __init__(
         self,
-        snapshot: str | World,
+        snapshot: str | Path | World,
         tasks: str | Iterable[Mapping[str, Any]] | Mapping[str, Task],
         *,
         tools: str | Mapping[str, Any] = "research",
@@ -98,10 +99,12 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         replay: bool | str = False,
         render_mode: str | None = None,
     ) -> None:
+        check_settings(
+            "environment", DeepResearchEnv, {name: value for name, value in locals().items() if name != "self"}
+        )
         if dialect not in actions.DIALECTS:
             raise UnknownName("dialect", dialect, actions.DIALECTS)
-        if max_steps < 1:
-            raise UsageError(f"max_steps is {max_steps}; allowed are 1 and more.")
+        check_range("environment: max_steps", max_steps, 1)
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise UnknownName("render mode", str(render_mode), self.metadata["render_modes"])
         if replay not in (False, True, "rerun"):
@@ -112,7 +115,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.storm, self._base = Storm.of(faults), base_of(self.web)
         if self.storm.lies and self._base is None:
             raise UsageError(f"faults that change the content of pages need a snapshot; {self.web!r} holds none.")
-        self.offers = profile(tools)
+        self.offers = profile(tools) if patching else without_patching(profile(tools))
         self._toolbox = Toolbox(self.offers)
         has_shell = any(isinstance(offer.tool, ShellTool) for offer in self.offers.values())
         self.sandbox = Sandbox() if has_shell and replay in (False, "rerun") else None
@@ -140,10 +143,13 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             The question, and the info.
 
         Raises:
-            UnknownName: no such task.
+            UnknownName: no such task or option.
+            UsageError: an option is of another type.
         """
-        super().reset(seed=seed)
         options = options or {}
+        check_settings("reset", _options, options)
+        check_range("reset: sample", options.get("sample", 0), 0)
+        super().reset(seed=seed)
         self._seed = self._seed if seed is None else seed
         name = options.get("task")
         if name is None:
@@ -162,13 +168,12 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self.differences: list[Difference] = []
         shell = KeptShell(self._shell(workspace, options.get("commands")), self.commands)
         world = Router(self.cached if self.cache else web, workspace, shell)
-        self.faulty = self.storm.around(world, self._base, self._seed, self.task, int(options.get("sample", 0)))
+        self.faulty = self.storm.around(world, self._base, self._seed, self.task, options.get("sample", 0))
         self._told = 0
         limits = Budget.of(self.budget | dict(self.task.budget))
         known = self.cached if self.cache and self.cached.unchanging else None
         pages = Delivered(known.again, known.gave) if known else Delivered()
         self.desk = Desk(self.faulty.front, workspace, limits, self.prices, self._count, self.summaries, pages)
-        self._limited = limits != Budget()
         question = self._question()
         self._past = History(Message("user", question, self.desk.read(question)), self.trimming, self._count)
         self._labels = dict.fromkeys(CAPABILITIES, 0)
@@ -206,7 +211,7 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         if self.render_mode == "human":
             show(said_and_seen)
         spent = self.desk.spent
-        spent_up = self._limited and self.desk.budget.exceeded(spent) is not None
+        spent_up = self.desk.limited and self.desk.budget.exceeded(spent) is not None
         truncated = not terminated and (self.step_number >= self.max_steps or spent_up)
         self._ended = terminated or truncated
         status = "answered" if terminated else "truncated" if truncated else "running"
@@ -297,8 +302,15 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             **self._labels,
         }
         self._told += len(info["faults"])
+        if self.desk.limited:
+            left = self.desk.budget.left(spent)
+            info |= {f"{name}_left": value for name, value in left.items() if value is not None}
         if self.answer is not None:
             found = citations(self.answer, self.desk.pages)
             info["citations"] = sum(citation.url is not None for citation in found)
             info["dead_citations"] = sum(citation.url is None for citation in found)
         return info
+
+
+def _options(task: str | None = None, sample: int = 0, commands: Iterable[Any] | None = None) -> None:
+    """What the options of a reset may be."""

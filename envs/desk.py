@@ -116,6 +116,7 @@ class Desk:
     Attributes:
         workspace: The files.
         exchanges: All exchanges of the present step.
+        limited: Whether anything that may be spent has a limit.
         todo: The items of the todo tool, by id.
         pages: Pages delivered in this episode, by canonical URL, the latest delivery of each.
         summaries: Whether long results are cut, their whole text kept in the workspace (summary-aware storage).
@@ -132,7 +133,7 @@ class Desk:
         pages: Delivered | None = None,
     ) -> None:
         self.world, self.workspace, self.budget, self.prices = world, workspace, budget, prices
-        self.summaries = summaries
+        self.summaries, self.limited = summaries, budget != Budget()
         self.exchanges: list[Exchange] = []
         self.todo: dict[str, dict[str, object]] = {}
         self.pages = pages if pages is not None else Delivered()

@@ -1,6 +1,7 @@
 """The web of an environment, opened by its settings."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from murk.envs.errors import UnknownName, UsageError
@@ -11,7 +12,7 @@ from murk.envs.web.snapshot import Snapshot
 _RERANK = ("embedder", "top", "weight")
 
 
-def open_web(snapshot: str | World, authority: bool, rerank: Mapping[str, Any] | None) -> World:
+def open_web(snapshot: str | Path | World, authority: bool, rerank: Mapping[str, Any] | None) -> World:
     """Opens a snapshot.
 
     Args:
@@ -23,9 +24,11 @@ def open_web(snapshot: str | World, authority: bool, rerank: Mapping[str, Any] |
     Raises:
         UsageError: a setting is wrong, or is given for a world that is open already.
     """
-    if isinstance(snapshot, str):
+    if isinstance(snapshot, str | Path):
         reranker = None if rerank is None else _reranker(rerank, snapshot)
         return Snapshot.open(snapshot, authority=authority, rerank=reranker)
+    if not hasattr(snapshot, "answer"):
+        raise UsageError(f"snapshot is {snapshot!r}; allowed are the folder of a snapshot, or a world.")
     if not authority or rerank is not None:
         raise UsageError(f"authority and rerank need the folder of a snapshot; {snapshot!r} is a world open already.")
     return snapshot
@@ -37,7 +40,7 @@ def base_of(world: World) -> Snapshot | None:
     return found if isinstance(found, Snapshot) else None
 
 
-def _reranker(settings: Mapping[str, Any], folder: str) -> Reranker:
+def _reranker(settings: Mapping[str, Any], folder: str | Path) -> Reranker:
     from murk.envs.web.embedders import embedder
 
     if not isinstance(settings, Mapping) or not isinstance(settings.get("embedder"), str):

@@ -5,11 +5,13 @@ in `pyproject.toml` exactly as a third-party package declares its own. `register
 for notebooks and tests.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from murk.envs.errors import UnknownName, UsageError
+from murk.envs.settings import check_settings
 
 GROUPS = ("tools", "faults", "rewards", "judges", "policies", "importers")
 
@@ -50,6 +52,25 @@ def load(group: str, name: str) -> Any:
         return declared[name].load()
     except ImportError as error:
         raise UsageError(f"{group} plugin {name!r} cannot be imported: {error}.") from error
+
+
+def make(group: str, name: str, settings: Mapping[str, Any] | None = None) -> Any:
+    """The plugin of a name with its settings; `plugin` among them is the plugin's name where it is another.
+
+    Raises:
+        UnknownName: no such plugin, or it has no such setting.
+        UsageError: a setting is wrong, or the plugin cannot be imported.
+    """
+    what = f"{group} plugin {name!r}"
+    if not isinstance(settings, Mapping | None):
+        raise UsageError(f"settings of {what} are {settings!r}; allowed is a mapping.")
+    given = dict(settings or {})
+    plugin = load(group, str(given.pop("plugin", name)))
+    check_settings(what, plugin, given)
+    try:
+        return plugin(**given)
+    except TypeError as error:
+        raise UsageError(f"{what}: {error}.") from None
 
 
 @cache

@@ -5,7 +5,8 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Text
+from gymnasium.spaces import Text, Tuple
+from gymnasium.vector.utils import batch_differing_spaces
 from gymnasium.vector.utils.shared_memory import (
     create_shared_memory,
     read_from_shared_memory,
@@ -41,6 +42,12 @@ class UnicodeText(Text):
         return isinstance(other, UnicodeText) and self.max_length == other.max_length
 
     __hash__ = None  # type: ignore[assignment]
+
+
+@batch_differing_spaces.register(UnicodeText)  # it looks at the first space, not at the sequence
+def _batch(spaces: Sequence[UnicodeText]) -> "Tuple[Any]":  # type: ignore[misc]
+    """Texts of several environments side by side, as gymnasium has them where the spaces need not be equal."""
+    return Tuple(spaces)
 
 
 # One row an environment: the number of characters, then the characters as UTF-32 code points.

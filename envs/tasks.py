@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from murk.envs.budget import Budget
 from murk.envs.codec import canonical_json
 from murk.envs.errors import UsageError
 
@@ -97,6 +98,10 @@ class Task:
                 raise UsageError(f"task {known['id']}: field {name!r} is {known[name]!r}; allowed is a text.")
         if not isinstance(known.get("budget", {}), Mapping):
             raise UsageError(f"task {known['id']}: field 'budget' must be a mapping.")
+        try:
+            Budget.of(known.get("budget"))
+        except UsageError as error:
+            raise UsageError(f"task {known['id']}: {error}") from None
         rubric = data.get("rubric") or []
         if not isinstance(rubric, list | tuple):
             raise UsageError(f"task {known['id']}: field 'rubric' must be a list of criteria.")
@@ -115,9 +120,14 @@ def read_tasks(source: str | Path | Iterable[Mapping[str, Any]] | Mapping[str, T
         UsageError: the file cannot be read, a line is no task, or two tasks have one id.
     """
     if isinstance(source, Mapping):
+        if not source or not all(isinstance(task, Task) for task in source.values()):
+            raise UsageError(f"tasks are {str(source)[:80]}; allowed are a file, mappings, or Task by id.")
         return source
+    if not isinstance(source, str | Path | Iterable):
+        raise UsageError(f"tasks are {source!r}; allowed are a file, mappings, or Task by id.")
     where = str(source) if isinstance(source, str | Path) else "the list"
     tasks: dict[str, Task] = {}
+    rows: Iterable[tuple[int, Any]]
     rows = _lines(Path(source)) if isinstance(source, str | Path) else enumerate(source, 1)
     for number, row in rows:
         try:

@@ -1,13 +1,15 @@
 """The tools of an environment, ready to be called: arguments checked, behind whatever faults do to their interface."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from murk.envs.arguments import Fit, canonical_text, values_of
 from murk.envs.desk import Desk
 from murk.envs.dialects.calls import Wanted
 from murk.envs.faults.interface import Drift
-from murk.envs.tools import Offer, Tool, check_arguments
+from murk.envs.tools import Offer, Tool, check_arguments, described
+from murk.envs.tools.file import FileTool
 
 
 class _Ready(NamedTuple):
@@ -35,7 +37,7 @@ class Toolbox:
         self._ready = {name: _ready(offer.tool) for name, offer in offers.items()}
 
     def call(self, call: Wanted, desk: Desk, drift: Drift, step: int) -> tuple[str | bytes, str]:
-        """Makes a call, which is charged whatever comes of it.
+        """Makes a call, which is charged whatever comes of it; one beyond the budget is not run.
 
         Returns:
             What the tool said, and the atomic capability that the call exercised.
@@ -43,6 +45,8 @@ class Toolbox:
         name = call.name
         ready = self._ready[name]
         desk.begin(name, step)
+        if desk.limited and (beyond := desk.budget.exceeded(desk.spent)):
+            return f"Error: the budget is spent ({beyond}); this call was not run.", ready.capability({})
         if not drift.steady:
             return self._call_adrift(call, ready, desk, drift, step)
         arguments = ready.fit(call.arguments)
@@ -59,6 +63,19 @@ class Toolbox:
             return f"Error: {problem}", ready.capability({})
         arguments = drift.arguments(name, fitted, step)
         return drift.rendered(name, ready.tool.run(arguments, desk), step), ready.capability(arguments)
+
+
+def without_patching(offers: Mapping[str, Offer]) -> dict[str, Offer]:
+    """The same tools, with files that cannot be patched, for an ablation."""
+    changed = {}
+    for name, offer in offers.items():
+        if isinstance(offer.tool, FileTool):
+            tool = replace(offer.tool, patch=False)
+            own = offer.description != described(offer.tool.description)
+            changed[name] = replace(
+                offer, tool=tool, description=offer.description if own else described(tool.description)
+            )
+    return {**offers, **changed}
 
 
 def _ready(tool: Tool) -> _Ready:

@@ -29,11 +29,4 @@ def build_named(group: str, name: str, settings: Any) -> Any:
         UnknownName: no such plugin.
         UsageError: wrong settings.
     """
-    if not isinstance(settings, Mapping | None):
-        raise UsageError(f"settings of {group} plugin {name!r} are {settings!r}; allowed is a mapping.")
-    given = dict(settings or {})
-    plugin = plugins.load(group, str(given.pop("plugin", name)))
-    try:
-        return plugin(**given)
-    except TypeError as error:
-        raise UsageError(f"settings of {group} plugin {name!r}: {error}.") from None
+    return plugins.make(group, name, settings)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from murk.envs.dialects import tags
 from murk.envs.dialects.draft import Draft, RawCall
+from murk.envs.dialects.lookalikes import TAGS, like_a_call
 
 REMINDER = (
     "A turn may begin with <think>...</think>. To call tools, write each call as "
@@ -11,9 +12,13 @@ REMINDER = (
     "<tool_response>, in the same order. A turn without calls is the final answer and ends the task. Tags within "
     "<think> do not count; to write a tag as plain text, put a backslash after its <, as in <\\tool_call>."
 )
+_LIKE = (
+    'The turn looks like a call but is none: a call is {"name": "<tool>", "arguments": {...}} between an opening and a '
+    "closing tool_call tag. In an answer, put a backslash after the < of a tag."
+)
 EMPTY = "The turn is empty outside <think>; it must have a <tool_call> or the text of the final answer."
 
-_TAGS = tags.Tags("tool_call", "think", "tool_response")
+_TAGS = tags.Tags("tool_call", "think", "tool_response", foreign=TAGS)
 usual = _TAGS.usual
 
 
@@ -25,12 +30,16 @@ def read(text: str) -> Draft:
         if tag == "tool_call":
             draft.offer(tags.read_call, body)
         elif tag == "tool_response":
-            draft.ignore("<tool_response>")
+            draft.ignore("tool_response")
+        elif tag:
+            draft.thoughts.append(_TAGS.unquote(body))
         else:
-            (draft.thoughts if tag else rest).append(_TAGS.unquote(body))
+            rest.append(body)
     if draft.calls:
-        draft.thoughts += rest
-    elif answer := "".join(rest).strip():
+        draft.thoughts += map(_TAGS.unquote, rest)
+    elif any(map(like_a_call, rest)):
+        draft.calls.append(_LIKE)
+    elif answer := "".join(map(_TAGS.unquote, rest)).strip():
         draft.answers.append(answer)
     return draft
 
@@ -49,4 +58,4 @@ frame_utf8 = tags.frame_utf8
 
 def frame(results: Sequence[tuple[str, str]], notices: Sequence[str]) -> str:
     """Frames each result in `<tool_response>`."""
-    return tags.frame(_TAGS, results, notices)
+    return tags.frame(_TAGS, results, notices, EMPTY)

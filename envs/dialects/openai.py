@@ -9,6 +9,7 @@ from typing import Any
 
 from murk.envs.dialects import tags
 from murk.envs.dialects.draft import Draft, RawCall
+from murk.envs.dialects.lookalikes import TAGS, like_a_call
 from murk.envs.dialects.loose_json import read_json, shorten
 
 REMINDER = (
@@ -19,8 +20,10 @@ REMINDER = (
 )
 EMPTY = "The message is empty; it must have tool_calls or the text of the final answer as content."
 
-_TAGS = tags.Tags("think")
+_TAGS = tags.Tags("think", foreign=TAGS)
 _MESSAGE = 'a turn is {"role": "assistant", "content": ..., "tool_calls": [...]} or the plain text of the final answer'
+_LIKE = f"The turn looks like a call but is none; {_MESSAGE}."
+_MESSAGE_KEYS = {"role", "content", "tool_calls", "reasoning_content"}
 _CALL = 'a call is {"id": "...", "type": "function", "function": {"name": "<tool>", "arguments": "<JSON object>"}}'
 
 
@@ -33,6 +36,8 @@ def read(text: str) -> Draft:
     draft = Draft()
     message = _message(text)
     if message is None:
+        if '"tool_calls"' in text:
+            draft.calls.append(_LIKE)
         _read_content(text, draft)
     elif isinstance(message, str):
         draft.calls.append(message)  # broken, but certainly not the answer
@@ -52,7 +57,9 @@ def _message(text: str) -> dict[str, Any] | str | None:
         return f"The message is not valid JSON: {error}; {_MESSAGE}." if _meant(text) else None
     if isinstance(value, list) and any(isinstance(item, dict) and "role" in item for item in value):
         return f"The turn is a list of messages: {shorten(value)}; {_MESSAGE}."
-    if not isinstance(value, dict) or not value.keys() & {"role", "tool_calls"}:
+    if not isinstance(value, dict):
+        return None
+    if not value.keys() & {"role", "tool_calls"} and not ("content" in value and value.keys() <= _MESSAGE_KEYS):
         return None
     if value.get("role", "assistant") != "assistant":
         return f"The message has the role {shorten(value['role'])}; {_MESSAGE}."
@@ -94,10 +101,16 @@ def _content(value: Any) -> str | None:
 def _read_content(content: str, draft: Draft) -> None:
     rest: list[str] = []
     for tag, body in _TAGS.blocks(content):
-        (draft.thoughts if tag else rest).append(_TAGS.unquote(body))
+        if tag:
+            draft.thoughts.append(_TAGS.unquote(body))
+        else:
+            rest.append(body)
+    if not draft.calls and any(map(like_a_call, rest)):
+        draft.calls.append(_LIKE)
+    texts = [*map(_TAGS.unquote, rest)]
     if draft.calls:
-        draft.thoughts += rest
-    elif answer := "".join(rest).strip():
+        draft.thoughts += texts
+    elif answer := "".join(texts).strip():
         draft.answers.append(answer)
 
 

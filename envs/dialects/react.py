@@ -86,7 +86,7 @@ def _labels(text: str) -> list[tuple[str, int, int]]:
 def _half(name: str, body: str) -> str:
     have, lack = ("Action:", "Action Input:") if name == "action" else ("Action Input:", "Action:")
     where = "after" if name == "action" else "before"
-    return f"{have} {shorten(body.strip())} has no {lack} {where} it; a call is both lines, in this order."
+    return f"The line {have} {shorten(body.strip())} has no {lack} {where} it; a call is both lines, in this order."
 
 
 def write(thought: str, calls: Sequence[RawCall], answer: str | None) -> str:

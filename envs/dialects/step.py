@@ -26,7 +26,7 @@ def read(text: str) -> Draft:
         elif tag == "answer":
             draft.answers.append(_TAGS.unquote(body))
         elif tag == "tool_response":
-            draft.ignore("<tool_response>")
+            draft.ignore("tool_response")
         else:
             draft.thoughts.append(_TAGS.unquote(body))
     return draft
@@ -46,4 +46,4 @@ frame_utf8 = tags.frame_utf8
 
 def frame(results: Sequence[tuple[str, str]], notices: Sequence[str]) -> str:
     """Frames each result in `<tool_response>`."""
-    return tags.frame(_TAGS, results, notices)
+    return tags.frame(_TAGS, results, notices, EMPTY)

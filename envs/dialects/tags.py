@@ -14,7 +14,7 @@ _CALL_KEYS = {"name", "arguments", "id"}
 _USUAL_KEYS = {"name", "arguments"}
 _CERTAIN = {str, int, bool, type(None)}
 # What the beginning of any tag of any dialect looks like in UTF-8, however it is spelled.
-_LIKE_A_TAG = re.compile(rb"<[\x00-\x20/\\]*+[TtAa\x80-\xff]")
+_LIKE_A_TAG = re.compile(rb"<[\x00-\x20/\\]*+[TtAaFfIi\x80-\xff]")
 
 
 class Tags:
@@ -28,11 +28,12 @@ class Tags:
         call: The tag whose body is JSON.
         other: The other tags; `think` and `tool_response` are text if they are never closed, all others end with the
             text.
+        foreign: Tags, as regular expressions, that are quoted as the dialect's own are, but never read.
     """
 
-    def __init__(self, call: str, *other: str) -> None:
+    def __init__(self, call: str, *other: str, foreign: Sequence[str] = ()) -> None:
         names = "|".join((call, *other))
-        tag = rf"\s*+/?\s*+(?:{names})\s*+>"
+        tag = rf"\s*+/?\s*+(?:{'|'.join((names, *foreign))})\s*+>"
         self._call = call
         self._mark = re.compile(rf"<(/?)({names})>")
         self._opens, self._closes = f"<{call}>", f"</{call}>"
@@ -140,10 +141,10 @@ def frame_utf8(results: Sequence[bytes]) -> bytes | None:
     return b"<tool_response>\n%b\n</tool_response>" % b"\n</tool_response>\n<tool_response>\n".join(results)
 
 
-def frame(tags: Tags, results: Sequence[tuple[str, str]], notices: Sequence[str]) -> str:
-    """One `<tool_response>` for each result, then a line for each notice."""
+def frame(tags: Tags, results: Sequence[tuple[str, str]], notices: Sequence[str], own: str) -> str:
+    """One `<tool_response>` for each result, then a line for each notice; `own` is one that shows tags as they are."""
     parts = [f"<tool_response>\n{tags.quote(text)}\n</tool_response>" for _, text in results]
-    parts += [f"Notice: {tags.quote(notice)}" for notice in notices] if notices else ()
+    parts += [f"Notice: {notice if notice == own else tags.quote(notice)}" for notice in notices]
     return "\n".join(parts)
 
 

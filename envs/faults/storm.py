@@ -11,6 +11,7 @@ from murk.envs.faults.faulty import FaultyWorld, Rule
 from murk.envs.faults.interface import Interface
 from murk.envs.records import World
 from murk.envs.seeds import derive
+from murk.envs.settings import check_settings
 from murk.envs.tasks import Task
 from murk.envs.web.snapshot import Snapshot
 
@@ -102,7 +103,9 @@ def _rule(name: str, given: Mapping[str, Any] | None, intensity: float) -> Rule:
     share = intensity if weight == 1 else 1 - (1 - intensity) ** weight
     shared: dict[str, Any] = {"intensity": share, "schedule": getattr(plugin, "schedule", "transient")}
     shared |= {key: value for key, value in given.items() if key not in own}
+    mine = {key: given[key] for key in own if key in given}
+    check_settings(f"fault {name}", plugin, mine)
     try:
-        return Rule(plugin(**{key: given[key] for key in own if key in given}), **shared)
+        return Rule(plugin(**mine), **shared)
     except (TypeError, UsageError) as error:
         raise UsageError(f"fault {name}: {error}") from None

@@ -6,8 +6,9 @@ text, and never raises for what the agent gave it: arguments are checked against
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from murk.envs import plugins
@@ -18,6 +19,7 @@ PROFILES: Mapping[str, tuple[str, ...]] = {
     "research": ("batch_web_surfer", "links", "find", "file", "todo", "wait", "budget"),
     "full": ("batch_web_surfer", "links", "find", "file", "todo", "wait", "budget", "shell"),
 }
+_NAME = re.compile(r"[\w-]{1,64}", re.ASCII)
 CAPABILITIES = ("plan", "seek", "verify", "report")
 
 
@@ -77,17 +79,21 @@ def profile(spec: str | Mapping[str, Any]) -> dict[str, Offer]:
         if spec not in PROFILES:
             raise UnknownName("tool profile", spec, PROFILES)
         spec = {name: {} for name in PROFILES[spec]}
+    if not isinstance(spec, Mapping):
+        raise UsageError(f"tools are {spec!r}; allowed is the name of a profile, or a mapping from tool to settings.")
     settings = dict(spec)
-    base = settings.pop("base", None)
-    if base is not None:
+    if "base" in settings:
+        base = settings.pop("base")
         if base not in PROFILES:
-            raise UnknownName("tool profile", base, PROFILES)
+            raise UnknownName("tool profile", str(base), PROFILES)
+        for name in [name for name, given in settings.items() if given is False and name not in PROFILES[base]]:
+            raise UnknownName(f"tool of the profile {base}", str(name), PROFILES[base])
         settings = {name: {} for name in PROFILES[base]} | settings
     offers: dict[str, Offer] = {}
     for name, given in settings.items():
         if given is False:
             continue
-        offer = _offer(name, given or {})
+        offer = _offer(str(name), {} if given is None else given)
         if offer.name in offers:
             raise UsageError(f"two tools are called {offer.name!r}; rename one of them.")
         offers[offer.name] = offer
@@ -98,12 +104,18 @@ def _offer(name: str, given: Mapping[str, Any]) -> Offer:
     if not isinstance(given, Mapping):
         raise UsageError(f"settings of tool {name} are {given!r}; allowed are a mapping, or false to leave it out.")
     fields = {key: value for key, value in given.items() if key not in ("name", "description")}
-    try:
-        tool: Tool = plugins.load("tools", name)(**fields)
-    except TypeError as error:
-        raise UsageError(f"settings of tool {name}: {error}.") from None
-    offer = Offer(str(given.get("name", name)), str(given.get("description", tool.description)), tool)
-    return replace(offer, description=" ".join(offer.description.split()))
+    tool: Tool = plugins.make("tools", name, fields)
+    own, description = given.get("name", name), given.get("description", tool.description)
+    if not isinstance(own, str) or not _NAME.fullmatch(own):
+        raise UsageError(f"name of tool {name} is {own!r}; allowed are 1 to 64 letters, digits, - and _.")
+    if not isinstance(description, str):
+        raise UsageError(f"description of tool {name} is {description!r}; allowed is a text.")
+    return Offer(own, described(description), tool)
+
+
+def described(text: str) -> str:
+    """A description on one line."""
+    return " ".join(text.split())
 
 
 def check_arguments(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
@@ -139,6 +151,9 @@ def _fit(name: str, value: Any, rule: Mapping[str, Any]) -> tuple[Any, str | Non
         wanted = "a list of strings" if kind == "array" else f"of type {kind}"
         return None, f"argument {name!r} is {_shown(value)}; allowed is {wanted}."
     if "enum" in rule and value not in rule["enum"]:
+        meant = [one for one in rule["enum"] if one.casefold() == value.casefold()]
+        if len(meant) == 1:
+            return meant[0], None
         near = difflib.get_close_matches(value, rule["enum"], n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         return None, f"argument {name!r} is {_shown(value)}; allowed are {', '.join(rule['enum'])}.{hint}"
@@ -150,7 +165,7 @@ def _fit(name: str, value: Any, rule: Mapping[str, Any]) -> tuple[Any, str | Non
 _RIGHT: Mapping[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12,
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300,
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list) and set(map(type, value)) <= {str},
 }

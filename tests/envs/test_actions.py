@@ -92,6 +92,44 @@ def test_the_quick_reading_of_a_turn_is_the_close_one(dialect: str, tag: str, na
     assert quick > 20
 
 
+LIKE_CALLS = [
+    '<tool_calls>[{"name": "find", "arguments": {}}]</tool_calls>',
+    '<toolcall>{"name": "find", "arguments": {}}</toolcall>',
+    '<function_call> {"name": "find"}</function_call>',
+    "I search.\n<function=find><parameter=text>a</parameter></function>",
+    '<invoke name="find"></invoke>',
+    '{"name": "find", "arguments": {"text": "a"}}',
+    '```json\n[{"name": "find", "parameters": {}}]\n```',
+    '{"type": "function", "function": {"name": "find", "arguments": "{}"}}',
+]
+
+
+@pytest.mark.parametrize("dialect", ["hermes", "openai"])
+def test_what_was_meant_as_a_call_does_not_end_the_episode(dialect: str) -> None:
+    for text in LIKE_CALLS + ['I search.\n{"role": "assistant", "tool_calls": []}'] * (dialect == "openai"):
+        turn = parse(text, dialect, TOOLS)
+        assert (turn.answer, turn.calls, len(turn.problems)) == (None, (), 1), text
+        assert "looks like a call but is none" in turn.problems[0]
+    for text in LIKE_CALLS[:5]:
+        quoted = text.replace("<", "<\\")
+        assert parse(quoted, dialect, TOOLS).answer is not None
+        assert parse(render_turn(Turn(answer=text), dialect), dialect, TOOLS).answer == text
+    for text in ('{"year": 1890}', "The tag <toolcall> holds JSON.", '{"name": "Skerry", "built": 1890}', "f<invoke"):
+        assert parse(text, dialect, TOOLS).answer == text
+
+
+def test_a_message_without_a_role_is_a_message() -> None:
+    assert parse('{"content": "1890"}', "openai", TOOLS).answer == "1890"
+    assert parse('{"content": "1890", "title": "x"}', "openai", TOOLS).answer == '{"content": "1890", "title": "x"}'
+
+
+@pytest.mark.parametrize(("dialect", "tag"), [("step", "<toolcall> nor an <answer>"), ("hermes", "a <tool_call> or")])
+def test_a_notice_shows_the_tags_as_they_have_to_be_written(dialect: str, tag: str) -> None:
+    assert tag in render_results([], parse("", dialect, TOOLS).problems, dialect)
+    named = f'<{TAGGED[dialect]}>{{"name": "<think>"}}</{TAGGED[dialect]}>'
+    assert "tool '<\\think>'" in render_results([], parse(named, dialect, TOOLS).problems, dialect)
+
+
 # What each dialect reads
 
 READ = [

@@ -28,6 +28,7 @@ def test_murk_keeps_its_own_contract(vale_dir: Path, dialect: str) -> None:
 class Broken(gymnasium.Env[str, str]):
     """Keeps the contract but for one fault."""
 
+    metadata = {"render_modes": [], "render_fps": 1}  # noqa: RUF012
     count = itertools.count()
 
     def __init__(self, fault: str) -> None:
@@ -50,7 +51,15 @@ class Broken(gymnasium.Env[str, str]):
         text = f"turn {next(self.count)}" if self.fault == "varies" and self.turn == 5 else "turn"
         text = "" if self.fault == "silent" and not self.done else text
         text = "x" * 5_000 if self.fault == "too long" and self.turn == 3 else text
-        return text, 0.0, self.done, False, {}
+        text = "\ud800" if self.fault == "no UTF-8" else text
+        if self.fault == "hides" and len(action) > 50_000:
+            raise ValueError("too much")
+        if self.fault == "hides" and not action:
+            self.done = True
+        reward: Any = None if self.fault == "no reward" and self.done else 0.0
+        over: Any = int(self.done) if self.fault == "no bool" else self.done
+        counted = self.turn - (self.fault == "free step" and "tool_calls" in action)
+        return text, reward, over, False, {"step": counted} if self.turn % 2 else {}
 
 
 @pytest.mark.parametrize(
@@ -62,6 +71,11 @@ class Broken(gymnasium.Env[str, str]):
         ("too long", "outside its space"),
         ("never ends", "did not terminate"),
         ("goes on", "was not refused"),
+        ("hides", "raised ValueError: too much"),
+        ("no UTF-8", "cannot be encoded"),
+        ("no reward", "the reward is None"),
+        ("no bool", "fails: WARN: Expects `terminated` signal to be a boolean"),
+        ("free step", "the step is not counted"),
     ],
 )
 def test_a_broken_contract_is_told(fault: str, words: str) -> None:

@@ -79,7 +79,7 @@ def test_gymnasium_accepts_it(vale_dir: Path) -> None:
     made = gymnasium.make(NAME, snapshot=str(vale_dir), tasks=TASKS)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(made.unwrapped, skip_render_check=True)
+        check_env(made.unwrapped)
     assert gymnasium.make(gymnasium.envs.registration.EnvSpec.from_json(made.spec.to_json())) is not None  # type: ignore[union-attr]
     assert "DeepResearch" in repr(made)
 
@@ -162,6 +162,9 @@ def test_policies_see_no_gold(env: DeepResearchEnv) -> None:
     assert "secret" not in repr(play(env))
 
 
+FLAGS = ("authority", "cache", "patching", "summaries")
+
+
 @pytest.mark.parametrize(
     ("settings_", "error", "words"),
     [
@@ -188,6 +191,29 @@ def test_policies_see_no_gold(env: DeepResearchEnv) -> None:
         ({"rerank": {"embedder": "static"}}, UsageError, "static"),
         ({"snapshot": Closed(), "authority": False}, UsageError, "folder of a snapshot; a closed world"),
         ({"snapshot": Closed(), "rerank": {"embedder": "static"}}, UsageError, "open already"),
+        ({"snapshot": None}, UsageError, "snapshot is None"),
+        ({"tasks": None}, UsageError, "tasks are None"),
+        ({"tasks": {"id": "a", "question": "b"}}, UsageError, "allowed are a file, mappings, or Task by id"),
+        ({"tasks": [TASKS[0] | {"budget": {"callz": 3}}]}, UsageError, "task light: .*Did you mean 'calls'"),
+        ({"tasks": [TASKS[0] | {"budget": {"calls": "3"}}]}, UsageError, "task light: .*from 0"),
+        *[({name: "no"}, UsageError, f"{name} is 'no'; allowed are true, false") for name in FLAGS],
+        *[({"max_steps": value}, UsageError, "whole numbers") for value in (2.5, True, "5", float("nan"))],
+        ({"dialect": None}, UsageError, "dialect is 'None'; allowed are texts"),
+        ({"tools": 3}, UsageError, "tools is '3'; allowed are texts, mappings"),
+        ({"tools": {"base": "research", "toDo": False}}, UnknownName, "Did you mean 'todo'"),
+        ({"tools": {"base": None}}, UnknownName, "tool profile 'None'"),
+        ({"tools": {"links": {"inline": "four"}}}, UsageError, "inline is 'four'; allowed are whole numbers"),
+        ({"tools": {"file": {"patch": "no"}}}, UsageError, "patch is 'no'; allowed are true, false"),
+        ({"tools": {"find": {"name": "a<b"}}}, UsageError, "name of tool find is 'a<b'"),
+        ({"tools": {"find": {"description": 3}}}, UsageError, "description of tool find is 3"),
+        ({"budget": 3}, UsageError, "budget is '3'; allowed are mappings, null"),
+        ({"budget": {"calls": 1.5}}, UsageError, "calls is 1.5; allowed are whole numbers"),
+        ({"budget": {"calls": 10**400}}, UsageError, "numbers from 0 to 1e"),
+        ({"prices": 3}, UsageError, "prices is '3'"),
+        ({"context": False}, UsageError, "context is 'False'; allowed are mappings, null"),
+        ({"faults": "flaky"}, UsageError, "faults is 'flaky'; allowed are mappings, null"),
+        ({"reward": 3}, UsageError, "reward is '3'; allowed are texts, mappings, null"),
+        ({"retrievals": 3}, UsageError, "retrievals is '3'"),
     ],
 )
 def test_wrong_settings_are_refused_at_once(
@@ -379,7 +405,44 @@ def test_components_can_be_switched_off_alone(vale_dir: Path) -> None:
     twice = call("links", url=URL) * 2
     env.reset(options={"task": "light"})
     assert env.step(twice)[4]["cache_hits"] == 0
-    assert "unknown action 'patch'" in observe(env, call("file", action="patch", path="a", anchor="b"))
+    assert "allowed are read, write, append, list, stat." in observe(env, call("file", action="patch", path="a"))
+    assert "patch" not in json.dumps([offer.schema for offer in env.offers.values()])
+
+
+def test_wrong_options_of_a_reset_are_refused(env: DeepResearchEnv) -> None:
+    wrong: list[dict[str, Any]] = [{"taks": "light"}, {"sample": -1}, {"task": 3}]
+    for options, words in zip(wrong, ("Did you mean 'task'", "0 and more", "allowed are texts"), strict=True):
+        with pytest.raises(UsageError, match=words):
+            env.reset(options=options)
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_observations_of_mode_different_are_batched(vale_dir: Path, kind: str) -> None:
+    settings_: dict[str, Any] = {"snapshot": str(vale_dir), "tasks": TASKS}
+    mode: dict[str, Any] = {"vectorization_mode": kind, "vector_kwargs": {"observation_mode": "different"}}
+    envs = gymnasium.make_vec("murk.envs:murk/DeepResearch-v0", 2, **mode, **settings_)
+    envs.reset(seed=1)
+    seen = envs.step(("no call", call("links", url=URL)))[0]
+    envs.close()
+    assert "links of" in seen[1]
+
+
+def test_a_call_beyond_the_budget_is_not_run_and_what_is_left_is_told(vale_dir: Path) -> None:
+    env = DeepResearchEnv(str(vale_dir), TASKS, budget={"calls": 3, "money": 1})
+    env.reset(options={"task": "light"})
+    observation, _, _, truncated, info = env.step(call("links", url=URL) * 2)
+    assert (observation.count("links of"), truncated, info["calls_left"], info["money_left"]) == (2, False, 1, 1)
+    observation, _, _, truncated, info = env.step(call("links", url=URL) * 3)
+    assert (observation.count("links of"), truncated, info["calls_left"]) == (1, True, 0)
+    assert observation.count("the budget is spent (calls: spent ") == 2
+
+
+def test_a_turn_that_spends_the_tokens_runs_no_call(vale_dir: Path) -> None:
+    env = DeepResearchEnv(str(vale_dir), TASKS, budget={"tokens": 200})
+    env.reset(options={"task": "light"})
+    observation, _, _, truncated, _ = env.step("<think>" + "word " * 400 + "</think>" + call("links", url=URL))
+    assert truncated
+    assert "the budget is spent (tokens: spent " in observation
 
 
 @settings(max_examples=300, deadline=None)

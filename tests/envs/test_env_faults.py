@@ -115,7 +115,7 @@ def test_the_contract_holds_behind_faults(vale_dir: Path) -> None:
     made = gymnasium.make("murk.envs:murk/DeepResearch-v0", snapshot=str(vale_dir), tasks=TASKS, faults=faults)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(made.unwrapped, skip_render_check=True)
+        check_env(made.unwrapped)
     check_research_env(make(vale_dir, faults), PLAN)
     assert make(vale_dir, faults).reset(seed=1)
 

@@ -1,6 +1,7 @@
 """Vector environments report what breaks in one of their episodes, and go on."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ import gymnasium
 import numpy as np
 import pytest
 
-from murk.envs import ReportErrors, Snapshot, UsageError
+from murk.envs import ReportErrors, Snapshot, UsageError, plugins
 from murk.envs.deep_research import DeepResearchEnv
+from murk.envs.desk import Desk
 from murk.envs.records import Call, Request, Response
+from murk.envs.tools.links import LinksTool
 
 NAME = "murk.envs:murk/DeepResearch-v0"
 TASKS = [{"id": "t", "question": "When was the Skerry Light lit?"}]
@@ -68,9 +71,19 @@ def test_one_broken_episode_does_not_end_the_others(vale_dir: Path, mode: dict[s
         envs.close()
 
 
+class Faulty(LinksTool):
+    """A tool with a bug."""
+
+    def run(self, arguments: Mapping[str, Any], desk: Desk) -> str:
+        raise TypeError("a length is compared with a text")
+
+
+plugins.register("tools", "faulty", Faulty)  # workers of `make_vec` are forked, and so have it, too
+
+
 @pytest.mark.parametrize("mode", MODES, ids=["sync", "async", "async without shared memory"])
 def test_make_vec_takes_it_as_a_wrapper(vale_dir: Path, mode: dict[str, Any]) -> None:
-    tools = {"base": "research", "links": {"inline": "four"}}  # a bug: the tool compares a length with a text
+    tools = {"faulty": {"name": "links"}}
     envs = gymnasium.make_vec(
         NAME, 2, snapshot=str(vale_dir), tasks=TASKS, tools=tools, wrappers=[ReportErrors], **mode
     )
