@@ -2,7 +2,7 @@
 
 When the conversation grows beyond the upper threshold, the contents of its oldest tool results are struck first, then
 its oldest turns are left out, until it is below the lower one. The question and the newest turn always stay. Only the
-view is cut, never the record; what was cut is told, and is recorded.
+view is cut, never the record: what is struck says so where it stood, and what is struck or left out is recorded.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -185,8 +185,10 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         """Takes a turn: runs its calls in their order, or ends the episode with its answer.
 
         Raises:
-            UsageError: the episode is over, or has not begun.
+            UsageError: the episode is over, or has not begun; or the action is no text.
         """
+        if not isinstance(action, str):
+            raise UsageError(f"the action is a {type(action).__name__}; allowed is text.")
         if self._ended:
             raise UsageError("the episode is over; call reset to begin another.")
         self._ended = True  # and stays so, should anything here raise
@@ -242,10 +244,14 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         return Trajectory(self.task.id, status, self.answer, found, spending, budget)
 
     def render(self) -> str | None:
-        """The transcript so far, as text; None in other modes than `ansi`."""
-        if self.render_mode != "ansi":
-            return None
-        return transcript(self.history)
+        """The transcript so far, as text; None in other modes than `ansi`.
+
+        Raises:
+            UsageError: no episode has begun.
+        """
+        if not hasattr(self, "_past"):
+            raise UsageError("there is nothing to render; call reset to begin an episode.")
+        return transcript(self.history) if self.render_mode == "ansi" else None
 
     @property
     def history(self) -> Sequence[Message]:

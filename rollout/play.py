@@ -1,6 +1,7 @@
 """`murk play`: a person at the desk, who types tool calls and sees what an agent sees."""
 
 import argparse
+import io
 import json
 import sys
 from pathlib import Path
@@ -28,12 +29,13 @@ def add_command(parser: argparse.ArgumentParser) -> None:
 def play(args: argparse.Namespace) -> int:
     """Plays one episode on standard input and output."""
     from murk.envs.deep_research import DeepResearchEnv
+    from murk.envs.transcript import printable
 
-    question = [{"id": "question", "question": args.tasks}]
-    source = args.tasks if Path(args.tasks).is_file() else question
-    env = DeepResearchEnv(args.snapshot, source, tools=args.tools)
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
+    env = DeepResearchEnv(args.snapshot, _source(args.tasks), tools=args.tools)
     observation, info = env.reset(options={"task": args.task or next(iter(env.tasks))})
-    print(f"{_HELP}\n\n{observation}")
+    print(f"{_HELP}\n\n{printable(observation)}")
     while info["status"] == "running":
         print(f"\n[step {info['step']}  calls {info['calls']}  seconds {info['seconds']:g}] > ", end="", flush=True)
         line = sys.stdin.readline()
@@ -42,9 +44,20 @@ def play(args: argparse.Namespace) -> int:
         action = _action(line.strip(), env)
         if action is not None:
             observation, _, _, _, info = env.step(action)
-            print(observation)
+            print(printable(observation))
     print(f"\n{json.dumps(info)}")
     return 0
+
+
+def _source(tasks: str) -> str | list[dict[str, str]]:
+    """A file of tasks, or the question as the one task there is."""
+    if tasks.endswith((".jsonl", ".json")):
+        return tasks  # a name that is misspelt is told, not asked
+    try:
+        is_file = Path(tasks).is_file()
+    except (OSError, ValueError):  # too long for a name, or no name at all
+        is_file = False
+    return tasks if is_file else [{"id": "question", "question": tasks}]
 
 
 def _action(line: str, env: "DeepResearchEnv") -> str | None:

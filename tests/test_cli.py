@@ -138,3 +138,18 @@ def test_a_person_can_play(vale_dir: Path) -> None:
     assert json.loads(done.stdout.splitlines()[-1])["status"] == "answered"
     ended = subprocess.run(command, input="", check=True, capture_output=True, text=True)
     assert json.loads(ended.stdout.splitlines()[-1])["status"] == "running"
+
+
+def test_odd_input_at_the_desk_is_no_trouble(vale_dir: Path) -> None:
+    command = [sys.executable, "-m", "murk.rollout.main", "play", str(vale_dir)]
+    done = subprocess.run(
+        [*command, "why? " * 2_000],
+        input=b"\xff\xfe\n<think>\x1b[2J\xf0</think>\nquit\n",
+        check=True,
+        capture_output=True,
+    )
+    assert b"\x1b" not in done.stdout
+    assert json.loads(done.stdout.splitlines()[-1])["step"] == 1
+    done = subprocess.run([*command, "taks.jsonl"], input=b"", check=False, capture_output=True)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"murk: cannot read tasks from taks.jsonl: No such file or directory.\n"

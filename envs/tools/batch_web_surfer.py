@@ -10,8 +10,9 @@ import orjson
 from murk.envs.citations import cite_key
 from murk.envs.desk import Desk
 from murk.envs.records import Failure, Hit, Hits, Open, Page, Response, Search
+from murk.envs.settings import check_range
 
-MAX_BATCH = 20
+MAX_BATCH, MAX_TOPK = 20, 200
 SHELVES = ("web", "authority", "library")
 
 
@@ -23,11 +24,19 @@ class BatchWebSurfer:
         topk: Hits of one call over all its queries, where the agent does not say.
         inline: Characters of an opened page that are shown; the whole text is kept as a file.
         content: Characters of a hit's text that are shown beside its snippet, at most 1,024; 0 leaves it out.
+
+    Raises:
+        UsageError: a number is out of its range.
     """
 
     topk: int = 50
     inline: int = 4_096
     content: int = 1_024
+
+    def __post_init__(self) -> None:
+        check_range("topk", self.topk, 1, MAX_TOPK)
+        check_range("inline", self.inline, 0)
+        check_range("content", self.content, 0, 1_024)
 
     instant = True
     description = (
@@ -47,7 +56,7 @@ class BatchWebSurfer:
                 "topk": {
                     "type": "integer",
                     "minimum": 1,
-                    "maximum": 200,
+                    "maximum": MAX_TOPK,
                     "default": self.topk,
                     "description": "hits over all queries",
                 },

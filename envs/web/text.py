@@ -15,7 +15,8 @@ PASSAGE_BYTES = 4_000
 SNIPPET_CHARS = 300
 CONTENT_SIZE = 1_024
 
-_WORD = re.compile(r"\w+(?:\.\w+)*")
+# Letters with the accents behind them, digits, and dots within.
+_WORD = re.compile("\\w[\\w\u0300-\u036f]*(?:\\.\\w[\\w\u0300-\u036f]*)*")
 _PART = re.compile(r"[^._]+")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
 _ACCENT = re.compile("[\u0300-\u036f]")

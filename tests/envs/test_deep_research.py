@@ -203,6 +203,7 @@ FLAGS = ("authority", "cache", "patching", "summaries")
         ({"tools": {"base": "research", "toDo": False}}, UnknownName, "Did you mean 'todo'"),
         ({"tools": {"base": None}}, UnknownName, "tool profile 'None'"),
         ({"tools": {"links": {"inline": "four"}}}, UsageError, "inline is 'four'; allowed are whole numbers"),
+        ({"tools": {"batch_web_surfer": {"topk": 500}}}, UsageError, "topk is 500; allowed are 1 to 200"),
         ({"tools": {"file": {"patch": "no"}}}, UsageError, "patch is 'no'; allowed are true, false"),
         ({"tools": {"find": {"name": "a<b"}}}, UsageError, "name of tool find is 'a<b'"),
         ({"tools": {"find": {"description": 3}}}, UsageError, "description of tool find is 3"),
@@ -414,6 +415,24 @@ def test_wrong_options_of_a_reset_are_refused(env: DeepResearchEnv) -> None:
     for options, words in zip(wrong, ("Did you mean 'task'", "0 and more", "allowed are texts"), strict=True):
         with pytest.raises(UsageError, match=words):
             env.reset(options=options)
+
+
+def test_what_is_no_text_is_refused_and_the_episode_goes_on(env: DeepResearchEnv) -> None:
+    with pytest.raises(UsageError, match="nothing to render; call reset"):
+        env.render()
+    env.reset()
+    with pytest.raises(UsageError, match="the action is a int; allowed is text"):
+        env.step(3)  # type: ignore[arg-type]
+    assert env.step("")[4]["step"] == 1
+
+
+def test_a_terminal_is_shown_and_not_steered(vale_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    env = DeepResearchEnv(str(vale_dir), TASKS, render_mode="human")
+    env.reset()
+    env.step("\ud800 \x1b]0;title\x07 \x9b2J")
+    shown = capsys.readouterr().out
+    assert "\ufffd ␛]0;title␇ \ufffd2J" in shown
+    assert not set("\x1b\x07\x9b") & set(shown)
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])

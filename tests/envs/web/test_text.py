@@ -67,3 +67,9 @@ def test_link_targets_are_not_text() -> None:
 def test_clean_text_steers_no_terminal(text: str) -> None:
     assert all(c in "\n\t" or c.isprintable() or not (ord(c) < 32 or 127 <= ord(c) < 160) for c in clean(text))
     assert clean(clean(text)) == clean(text)
+
+
+def test_words_are_the_same_however_their_accents_and_case_are_written() -> None:
+    assert words("re\u0301sume\u0301") == words("r\u00e9sum\u00e9") == ["resume"]
+    for text in ("\u0130stanbul", "Stra\u00dfe", "\u1e9e", "o\u0302\u0323\u0301n"):
+        assert words(text) == words(text.casefold()), text  # a search's key has no case
