@@ -14,6 +14,7 @@ from murk.envs.errors import UsageError
 from murk.envs.tasks import read_tasks, task_row
 from murk.rollout.build import Plan
 from murk.rollout.digest import digest_of_run
+from murk.rollout.effort import Effort
 from murk.rollout.exposure import STAGES, exposure
 from murk.rollout.machinery import machinery
 from murk.rollout.metrics import figures, grouped
@@ -21,7 +22,7 @@ from murk.rollout.store import Store
 
 _GROUPS = ("policy", "storm", "intensity")
 _NAMES = ("id", "task", *_GROUPS, "status", "digest", "snapshot")
-_TOLD = ("events", "citations", "answer")
+_TOLD = ("events", "citations", "answer", "spending", "steps")
 _BEGUN = ("tasks.jsonl", ".partial")  # what a crash may leave of a run not yet begun
 _SHAPE = {"world": dict, "policy": dict, "env": dict, "faults": dict, "rollout": dict, "samples": int}
 _FREE = ("out", "resume", "worlds", "data", "rollout")  # what may differ when a run is resumed
@@ -114,17 +115,21 @@ def summarise(folder: Path) -> dict[str, Any]:
     kinds = {task.id: task.kind for task in read_tasks(folder / "tasks.jsonl").values()}
     rows: list[dict[str, Any]] = []
     lies: dict[tuple[Any, ...], Counter[str]] = {}
+    efforts: dict[tuple[Any, ...], Effort] = {}
     for row in store.rows((*_NAMES, *_TOLD)):
         score = scores.get(row["id"], {}) if row["status"] != "errored" else {}
         kept = {name: row[name] for name in _NAMES}  # what is told at length must not fill the memory
         rows.append(kept | {"reward": score.get("value"), "kind": kinds.get(row["task"], "")})
-        lies.setdefault(tuple(row[name] for name in _GROUPS), Counter()).update(exposure([row]) or {})
+        group_of = tuple(row[name] for name in _GROUPS)
+        lies.setdefault(group_of, Counter()).update(exposure([row]) or {})
+        efforts.setdefault(group_of, Effort()).add(row)
     groups = grouped(rows, _GROUPS)
     for group in groups:
         key = tuple(group[name] for name in _GROUPS)
         own = [row for row in rows if tuple(row[name] for name in _GROUPS) == key]
         if lies[key]:
             group["exposure"] = {stage: lies[key][stage] for stage in STAGES}
+        group.update(efforts[key].means())
         group["kinds"] = {entry.pop("kind"): entry for entry in grouped(own, ("kind",))}
     summary = figures(rows) | {
         "groups": groups,

@@ -74,6 +74,10 @@ def test_a_run_is_summed_up_and_shown(run: Path, capsys: pytest.CaptureFixture[s
     groups = {group["policy"]: group for group in found["groups"]}
     assert groups["scripted"]["reward"]["mean"] == 0.5
     assert groups["scripted"]["kinds"]["single"]["reward"] == {"mean": 1.0, "low": 1.0, "high": 1.0}
+    assert groups["scripted"]["capabilities"] == {"plan": 0.0, "seek": 1.0, "verify": 0.0, "report": 1.0}
+    trajectories = [one for one, _ in Store(run).trajectories() if one.policy == "random"]
+    for name, mean in groups["random"]["spent"].items():
+        assert mean == round(sum(one.spending[name] for one in trajectories) / 4, 6)
     assert len(found["digest"]) == len(found["snapshot_digest"]) == 64
     capsys.readouterr()
     assert main(["show", str(run)]) == 0
