@@ -95,24 +95,25 @@ class BatchWebSurfer:
         return _json(blocks)
 
     def _rows(self, hits: Sequence[Hit]) -> list[dict[str, Any]]:
-        rows, limit = [], self.content
-        for hit in hits:
-            url, content, date = hit.url, hit.content, hit.date
-            row: dict[str, Any] = {
+        limit = self.content
+        rows: list[dict[str, Any]] = [
+            {
                 "title": hit.title,
-                "url": url,
-                "cite": cite_key(url),
+                "url": hit.url,
+                "cite": cite_key(hit.url),
                 "snippet": hit.snippet,
-                "content": content if len(content) <= limit else content[:limit],
-                "date": date,
+                "content": hit.content[:limit],
             }
-            if not (limit and content):
-                del row["content"]
-            if not date:
-                del row["date"]
-            if hit.page is not None:
-                row["page"] = hit.page
-            rows.append(row)
+            for hit in hits
+        ]
+        if any(hit.date or hit.page is not None or not (limit and hit.content) for hit in hits):
+            for row, hit in zip(rows, hits, strict=True):
+                if not row["content"]:
+                    del row["content"]
+                if hit.date:
+                    row["date"] = hit.date
+                if hit.page is not None:
+                    row["page"] = hit.page
         return rows
 
     def _open(self, urls: Sequence[str], at: str | None, desk: Desk) -> str:
