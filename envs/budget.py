@@ -36,16 +36,15 @@ def check_numbers(what: str, settings: Mapping[str, Any], names: Sequence[str], 
 
     Raises:
         UnknownName: an unknown name.
-        UsageError: a value that is no number from 0 to 1e15.
+        UsageError: a value that is no finite number from 0 to 1e15.
     """
     for name, value in settings.items():
         if name not in names:
             raise UnknownName(what, name, names)
         number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MOST
         if not number and not (null and value is None):
-            raise UsageError(
-                f"{what} {name} is {value!r}; allowed are numbers from 0 to {_MOST:g}{', or null' * null}."
-            )
+            allowed = f"finite numbers from 0 to {_MOST:g}{', or null' * null}"
+            raise UsageError(f"{what} {name} is {repr(value)[:40]}; allowed are {allowed}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +111,10 @@ class Budget:
         given: dict[str, Any] = dict(settings or {})
         check_numbers("budget field", given, LIMITED, null=True)
         for name in ("calls", "tokens"):
-            if given.get(name) is not None:
-                if given[name] % 1:
-                    raise UsageError(
-                        f"budget field {name} is {given[name]!r}; allowed are whole numbers from 0, or null."
-                    )
-                given[name] = int(given[name])
+            value = given.get(name)
+            if value is not None and value % 1:
+                raise UsageError(f"budget field {name} is {value!r}; allowed are whole numbers from 0, or null.")
+            given[name] = None if value is None else int(value)
         return cls(**given)
 
     def exceeded(self, spent: Spending) -> str | None:
