@@ -119,6 +119,10 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         self._toolbox = Toolbox(self.offers)
         has_shell = any(isinstance(offer.tool, ShellTool) for offer in self.offers.values())
         self.sandbox = Sandbox() if has_shell and replay in (False, "rerun") else None
+        if self.sandbox:
+            self.sandbox.check_hidden(
+                Path(path) for path in (snapshot, tasks, retrievals) if isinstance(path, str | Path)
+            )
         self.replay = replay
         self.dialect, self.max_steps, self.render_mode = dialect, max_steps, render_mode
         self.budget, self.prices = dict(budget or {}), Prices.of(prices)

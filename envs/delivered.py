@@ -5,6 +5,7 @@ when its text is needed.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from murk.envs.records import Page, Request
 
@@ -34,7 +35,10 @@ class Held:
 
 
 class Delivered(Mapping[str, Page]):
-    """Pages by canonical URL, in the order of their first delivery; of each the latest one.
+    """Pages by canonical URL, in the order of their first delivery.
+
+    A page is what was delivered of it: where that were several captures, the latest delivery of each date counts, and
+    the page has the text of all, one below the other, so that what the agent looks up later takes no evidence away.
 
     Args:
         again: Gives the page that is held by its request, for those that `unchanged` knows; None to hold all.
@@ -43,15 +47,23 @@ class Delivered(Mapping[str, Page]):
 
     def __init__(self, again: Again | None = None, unchanged: Callable[[Page], bool] = lambda page: False) -> None:
         self._again, self._unchanged = again, unchanged
-        self._held: dict[str, Held] = {}
+        self._held: dict[str, dict[str, Held]] = {}
 
     def add(self, page: Page, request: Request) -> Held:
         """A page has been delivered."""
-        held = self._held[page.url] = Held(page, request, self._again if self._unchanged(page) else None)
+        held = Held(page, request, self._again if self._unchanged(page) else None)
+        captures = self._held.get(page.url)
+        if captures is None:
+            self._held[page.url] = {page.date: held}
+        else:
+            captures[page.date] = held
         return held
 
     def __getitem__(self, url: str) -> Page:
-        return self._held[url].page
+        captures = [held.page for held in self._held[url].values()]
+        if len(captures) == 1:
+            return captures[0]
+        return replace(captures[-1], text="\n\n".join(page.text for page in captures))
 
     def __contains__(self, url: object) -> bool:
         return url in self._held

@@ -1,5 +1,6 @@
 """The desk: through which the tools of one episode ask the world, keep files, and spend."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from murk.envs.records import (
 )
 from murk.envs.workspace import Workspace
 
+_NO_DATE = re.compile(r"[^0-9TZ-]")
 FOREVER = 1e12  # seconds: as long as anything may take
 
 
@@ -210,5 +212,15 @@ class Desk:
         if len(text) <= limit or not self.summaries:
             return text
         held = self._held.get(id(page))
-        self.workspace.lay_aside(path, held.text if held else lambda: text)
-        return f"{text[:limit]}\n[cut at {limit} of {len(text)} characters; the whole text is the file {path}]"
+        kept = self.workspace.lay_aside(path, held.text if held else lambda: text, 4 * len(text))
+        whole = f"; the whole text is the file {kept}" if kept else ""
+        return f"{text[:limit]}\n[cut at {limit} of {len(text)} characters{whole}]"
+
+
+def named(date: str) -> str:
+    """The date of a capture for the name of a file; empty for none.
+
+    >>> named("2021-03-01"), named("2021-03-01T12:30:00Z"), named("")
+    ('-2021-03-01', '-2021-03-01T123000Z', '')
+    """
+    return "-" + _NO_DATE.sub("", date) if date else ""

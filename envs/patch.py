@@ -4,13 +4,17 @@ The edit of the Step-DeepResearch paper (arXiv 2512.20491, section 4): the agent
 anchor instead of the whole file. An anchor that fits nowhere, or in several places, is refused with what was found.
 """
 
+import re
 from difflib import SequenceMatcher
+
+from murk.envs.dialects.loose_json import shorten
 
 MIN_RATIO = 0.8
 MIN_LEAD = 0.05
 MAX_WORK = 500_000
 MAX_ALIKE = 30
 _SHOWN = 5
+_RUN = re.compile(r"\S+")
 
 
 class PatchRefused(Exception):
@@ -18,10 +22,11 @@ class PatchRefused(Exception):
 
 
 def apply_patch(text: str, anchor: str, content: str) -> tuple[str, str]:
-    """Replaces the one place that the anchor means.
+    """Replaces the one place that the anchor means, and nothing around it.
 
-    First the exact text; else the lines that equal the anchor's but for white space; else the lines most like it, if
-    they are at least `MIN_RATIO` alike and no other lines come within `MIN_LEAD` of that.
+    First the exact text; else the text that equals the anchor but for white space, new lines with the indentation that
+    is there; else the lines most like the anchor, if they are at least `MIN_RATIO` alike and no others come within
+    `MIN_LEAD` of that, as far as it is clear where the anchor begins and ends in them.
 
     Returns:
         The new text, and where it was changed, in words.
@@ -34,40 +39,107 @@ def apply_patch(text: str, anchor: str, content: str) -> tuple[str, str]:
     """
     if not anchor.strip():
         raise PatchRefused("the anchor is empty; give a short text that occurs once in the file")
-    count = text.count(anchor)
-    if count == 1:
-        at = text.index(anchor)
-        return text[:at] + content + text[at + len(anchor) :], f"line {text.count(chr(10), 0, at) + 1}"
-    if count > 1:
-        raise PatchRefused(
-            f"the anchor occurs {count} times ({_lines_of(text, anchor)}); lengthen it until it is unique"
-        )
-    return _replace_lines(text, anchor, content)
+    at = text.find(anchor)
+    if at >= 0:
+        if text.find(anchor, at + 1) >= 0:
+            times = max(2, text.count(anchor))  # places that overlap count as one there
+            raise PatchRefused(f"the anchor occurs {times} times ({_lines_of(text, anchor)}); lengthen it")
+        return text[:at] + content + text[at + len(anchor) :], f"line {_line(text, at)}"
+    span = _but_for_space(text, anchor)
+    if span is None:
+        return _replace_alike(text, anchor, content)
+    start, end = span
+    return text[:start] + _fitted(text, start, anchor, content) + text[end:], f"line {_line(text, start)}"
+
+
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1
 
 
 def _lines_of(text: str, anchor: str) -> str:
-    places: list[str] = []
+    places: list[int] = []
     at = text.find(anchor)
     while at >= 0 and len(places) < _SHOWN:
-        places.append(str(text.count("\n", 0, at) + 1))
+        places.append(_line(text, at))
         at = text.find(anchor, at + 1)
-    return "lines " + ", ".join(places)
+    return "lines " + ", ".join(map(str, places))
 
 
-def _replace_lines(text: str, anchor: str, content: str) -> tuple[str, str]:
-    lines, wanted = text.splitlines(keepends=True), [line.strip() for line in anchor.strip().splitlines()]
-    bare = [line.strip() for line in lines]
-    size = len(wanted)
-    starts = range(len(lines) - size + 1)
-    found = [i for i in starts if bare[i] == wanted[0] and bare[i : i + size] == wanted]
-    if len(found) > 1:
-        shown = ", ".join(str(i + 1) for i in found[:_SHOWN])
-        raise PatchRefused(f"the anchor fits {len(found)} places (lines {shown}); lengthen it until it is unique")
-    start = found[0] if found else _most_alike(bare, wanted)
-    old = "".join(lines[start : start + size])
-    ending = "\n" if old.endswith("\n") and not content.endswith("\n") else ""
-    new = "".join(lines[:start]) + content + ending + "".join(lines[start + size :])
-    return new, f"line {start + 1}, by the lines most like the anchor" if not found else f"line {start + 1}"
+def _but_for_space(text: str, anchor: str) -> tuple[int, int] | None:
+    """Where the text equals the anchor if white space is left out of both; None if it does nowhere.
+
+    Raises:
+        PatchRefused: it does in several places.
+    """
+    bare, wanted = "".join(text.split()), "".join(anchor.split())
+    at = bare.find(wanted)
+    if at < 0:
+        return None
+    start, end = _unbared(text, at), _unbared(text, at + len(wanted) - 1) + 1
+    again = bare.find(wanted, at + 1)
+    if again >= 0:
+        lines = f"lines {_line(text, start)} and {_line(text, _unbared(text, again))}"
+        times = max(2, bare.count(wanted))
+        raise PatchRefused(f"but for white space the anchor occurs {times} times (among them {lines}); lengthen it")
+    return start, end
+
+
+def _unbared(text: str, number: int) -> int:
+    """Place of a character, by its number among those that are no white space."""
+    for run in _RUN.finditer(text):
+        if number < run.end() - run.start():
+            return run.start() + number
+        number -= run.end() - run.start()
+    raise AssertionError("there are not so many characters")
+
+
+def _fitted(text: str, start: int, anchor: str, content: str) -> str:
+    """Content for a place that differs from the anchor in white space: without what the anchor has around it, and its
+    lines indented as the place is."""
+    lead, tail = anchor[: len(anchor) - len(anchor.lstrip())], anchor[len(anchor.rstrip()) :]
+    content = content.removeprefix(lead).removesuffix(tail)
+    here = text[text.rfind("\n", 0, start) + 1 : start]
+    first, *rest = content.split("\n")
+    theirs = lead.rpartition("\n")[2]
+    if theirs and not here.strip():
+        rest = [here + line.removeprefix(theirs) if line.startswith(theirs) else line for line in rest]
+    return "\n".join([first, *rest])
+
+
+def _replace_alike(text: str, anchor: str, content: str) -> tuple[str, str]:
+    lines = text.splitlines(keepends=True)
+    wanted = [line.strip() for line in anchor.strip().splitlines()]
+    number = _most_alike([line.strip() for line in lines], wanted)
+    old = "".join(lines[number : number + len(wanted)])
+    before = "".join(lines[:number])
+    target = "\n".join(wanted)
+    start, end = _within(old, target, number)
+    start, end = len(before) + start, len(before) + end
+    where = f"line {number + 1}, in place of {shorten(text[start:end])}, which is most like the anchor"
+    return text[:start] + _fitted(text, start, anchor, content) + text[end:], where
+
+
+def _within(old: str, target: str, number: int) -> tuple[int, int]:
+    """Where in some lines the anchor begins and ends, which is most like them.
+
+    Raises:
+        PatchRefused: that is not clear.
+    """
+    matcher = SequenceMatcher(None, old, target, autojunk=False)
+    changes = [change for change in matcher.get_opcodes() if change[0] != "equal"]
+    start, end = 0, len(old)
+    for kind, first, last, begin, stop in changes:
+        if first == 0 and kind == "delete":
+            start = last
+        elif last == len(old) and kind == "delete":
+            end = first
+        elif (first == 0 or last == len(old)) and len(old[first:last].strip()) > stop - begin:
+            raise PatchRefused(f"the anchor is like line {number + 1}, but not clear in its ends; copy it exactly")
+    while start < end and old[start].isspace():
+        start += 1
+    while start < end and old[end - 1].isspace():
+        end -= 1
+    return start, end
 
 
 def _most_alike(bare: list[str], wanted: list[str]) -> int:

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from murk.envs.codec import encode
+from murk.envs.dialects.loose_json import shorten
 from murk.envs.errors import ReplayDiverged
 from murk.envs.records import Call, Completed, Failure, Request, Response, Run, World, not_here
 from murk.envs.sandbox import Sandbox
 from murk.envs.workspace import Workspace, clean_path
 
-COMPARED = ("exit_code", "stdout", "stderr", "changes")
+COMPARED = ("exit_code", "stdout", "stderr", "changes", "notes", "cost")
+NOTES = 5
 
 
 class Shell:
@@ -34,7 +36,7 @@ class Difference:
 
     Attributes:
         key: Key of the request.
-        field: `exit_code`, `stdout`, `stderr` or `changes`, or `failure` where it was refused only once.
+        field: One of `COMPARED`, or `failure` where it was refused only once.
         recorded: The field as recorded; for `failure` its message, or None where there was none.
         found: The field as it is now.
     """
@@ -79,7 +81,10 @@ class RecordedShell:
             raise ReplayDiverged(f"command {self._next + 1} is {request.key[:200]}, but {key[:200]} was recorded")
         self._next += 1
         if self._sandbox is not None:
-            self.differences += _differences(key, done, _run(request, self._sandbox, self._workspace))
+            found = _run(request, self._sandbox, self._workspace)
+            if isinstance(found, Completed):
+                found = _applied(found, self._workspace.copy())
+            self.differences += _differences(key, done, found)
         return _applied(done, self._workspace) if isinstance(done, Completed) else done
 
 
@@ -121,11 +126,17 @@ def _differences(key: str, recorded: Completed | Failure, found: Completed | Fai
 
 
 def _applied(done: Completed, workspace: Workspace) -> Completed:
-    """Keeps the changes of a command; notes those that the workspace refuses, once, however often it is replayed."""
-    refused = [
-        path
-        for path, content in done.changes
-        if not workspace.change(path, None if content is None else base64.b64decode(content))
-    ]
-    note = f"not kept, as the workspace has no room for them: {', '.join(refused[:5])}"
-    return replace(done, notes=(*done.notes, note)) if refused and note not in done.notes else done
+    """Keeps the changes of a command, removals first, for they make room; tells of those that the workspace refuses.
+
+    Only what was kept stays in the record, so that a replay keeps the same, and refused files fill no memory.
+    """
+    kept: list[tuple[str, str | None]] = []
+    notes = []
+    for path, content in sorted(done.changes, key=lambda change: change[1] is not None):
+        problem = workspace.change(path, None if content is None else base64.b64decode(content))
+        if problem is None:
+            kept.append((path, content))
+        else:
+            notes.append(f"{shorten(path, 80)} was not kept: {problem}")
+    more = [f"{len(notes) - NOTES} more were not kept"] if len(notes) > NOTES else []
+    return replace(done, changes=tuple(kept), notes=(*done.notes, *notes[:NOTES], *more))

@@ -4,13 +4,14 @@ It answers `FileOp` requests. Files that tools lay aside (`lay_aside`) cost noth
 """
 
 import posixpath
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from murk.envs.patch import PatchRefused, apply_patch
 from murk.envs.records import Call, Failure, FileOp, Request, Response, Text, not_here
 
 FILE_SECONDS = 0.1
-MAX_PATH = 240
+MAX_PATH, MAX_DEPTH = 240, 32
 LIST_CAP = 200
 ACTIONS = ("read", "write", "append", "patch", "list", "stat")
 
@@ -31,39 +32,77 @@ class Workspace:
         self.patching, self.file_bytes = patching, file_bytes
         self.total_bytes, self.max_files = total_bytes, max_files
         self._files: dict[str, bytes] = {}
-        self._aside: dict[str, Callable[[], str]] = {}
+        self._total = 0
+        self._folders: Counter[str] = Counter()  # of the files, each with how many are somewhere below it
+        self._aside: dict[str, tuple[Callable[[], str], int]] = {}
+        self._waiting = 0  # bytes that those may have at most
+        self._laid: set[str] = set()  # files that hold what was laid aside, and nothing of the agent's
 
     @property
     def files(self) -> Mapping[str, bytes]:
         """All files, those laid aside included."""
         while self._aside:
-            path, text = next(iter(self._aside.items()))
+            path, (text, size) = next(iter(self._aside.items()))
             del self._aside[path]
-            self._keep(path, text().encode("utf-8", "replace")[: self.file_bytes])
+            self._waiting -= size
+            if self._keep(path, text().encode("utf-8", "replace")[: self.file_bytes]) is None:
+                self._laid.add(path)
         return self._files
 
-    def lay_aside(self, path: str, text: Callable[[], str]) -> None:
-        """Keeps a text, asked for when it is needed, as a file; where there is no room left for it, it is not kept."""
-        self._aside.setdefault(path, text)
+    def lay_aside(self, path: str, text: Callable[[], str], size: int) -> str | None:
+        """Keeps a text, asked for when it is needed, as a file in the place of what was laid aside there before.
 
-    def change(self, path: str, data: bytes | None) -> bool:
-        """Sets or removes (None) a file as a shell command did; False where it is refused for its path or size."""
-        clean = clean_path(path)
-        if clean is None or clean == ".":
-            return False
+        Args:
+            path: Where it is to lie; where the agent has a file of its own there, a number is added to the name.
+            text: Gives the text.
+            size: Most bytes that it may have.
+
+        Returns:
+            Where it lies; None where there is no room for it.
+        """
+        name, number = path, 1
+        while name in self._files and name not in self._laid:
+            number += 1
+            stem, ending = posixpath.splitext(path)
+            name = f"{stem}-{number}{ending}"
+        size = min(size, self.file_bytes)
+        others = self._waiting - self._aside.get(name, (text, 0))[1]
+        if self._problem(name, others + size, len(self._aside) - (name in self._aside)):
+            return None
+        self._waiting = others + size
+        self._aside[name] = text, size
+        return name
+
+    def change(self, path: str, data: bytes | None) -> str | None:
+        """Sets or removes (None) a file as a shell command did.
+
+        Returns:
+            Why it is refused, in words; None where it is done.
+        """
+        if problem := path_problem(path):
+            return problem
+        _ = self.files
         if data is None:
-            _ = self.files
-            self._files.pop(clean, None)
-            return True
-        return len(data) <= self.file_bytes and self._keep(clean, data)
+            self._drop(_shortest(path))
+            return None
+        if len(data) > self.file_bytes:
+            return f"it has {len(data)} bytes; allowed are {self.file_bytes}"
+        return self._keep(_shortest(path), data)
+
+    def copy(self) -> "Workspace":
+        """Another one with the same files."""
+        other = Workspace(self.patching, self.file_bytes, self.total_bytes, self.max_files)
+        for path, data in self.files.items():
+            other._keep(path, data)
+        return other
 
     def answer(self, request: Request, call: Call) -> Response:
         """Answers a `FileOp`; what cannot be done is a `Failure` in words for the agent."""
         if not isinstance(request, FileOp):
             return not_here(request)
-        path = clean_path(request.path)
-        if path is None:
-            return _refused(f"the path {request.path[:80]!r} is not allowed: use a relative path without '..'")
+        if problem := path_problem(request.path):
+            return _refused(f"the path {request.path[:80]!r} is not allowed: {problem}")
+        path = _shortest(request.path)
         if request.action not in ACTIONS or (request.action == "patch" and not self.patching):
             allowed = [action for action in ACTIONS if action != "patch" or self.patching]
             return _refused(f"unknown action {request.action[:40]!r}; allowed are {', '.join(allowed)}")
@@ -105,45 +144,91 @@ class Workspace:
             if before is None:
                 return Failure("not_found", 404, f"{path} is not there, so it cannot be patched", cost=FILE_SECONDS)
             try:
-                text, where = apply_patch(before.decode("utf-8", "replace"), request.anchor, request.content)
+                text, where = apply_patch(before.decode(), request.anchor, request.content)
+            except UnicodeDecodeError:
+                return _refused(f"{path} is unchanged: it is no text in UTF-8, and only text can be patched")
             except PatchRefused as refused:
                 return _refused(f"{path} is unchanged: {refused}")
             data, told = text.encode("utf-8", "replace"), f"patched {path} at {where}"
         if len(data) > self.file_bytes:
             return Failure("disk_full", 507, f"{path} would have {len(data)} bytes; allowed are {self.file_bytes}")
-        if not self._keep(path, data):
-            return Failure("disk_full", 507, f"no room for {path}: the workspace is full", cost=FILE_SECONDS)
+        if problem := self._keep(path, data):
+            return Failure("disk_full", 507, f"no room for {path}: {problem}", cost=FILE_SECONDS)
         return Text(told, FILE_SECONDS)
 
-    def _keep(self, path: str, data: bytes) -> bool:
-        total = sum(map(len, self._files.values())) - len(self._files.get(path, b"")) + len(data)
-        if total > self.total_bytes or (path not in self._files and len(self._files) >= self.max_files):
-            return False
-        parents = posixpath.dirname(path)
-        while parents:
-            if parents in self._files:
-                return False  # a file cannot be a folder, too
-            parents = posixpath.dirname(parents)
-        self._files[path] = data
-        return True
+    def _problem(self, path: str, size: int, more: int = 0) -> str | None:
+        """Why a file of this size cannot be kept, with so many more files to come; None where it can."""
+        if path == "." or path in self._folders:
+            return "a folder has this name"
+        for folder in _folders_of(path):
+            if folder in self._files:
+                return f"{folder} is a file and no folder"
+        before = self._files.get(path)
+        full = self._total - len(before or b"") + size > self.total_bytes
+        many = len(self._files) + more + (before is None) > self.max_files
+        return "the workspace is full" if full or many else None
+
+    def _keep(self, path: str, data: bytes) -> str | None:
+        problem = self._problem(path, len(data))
+        if problem is None:
+            self._drop(path)
+            self._files[path] = data
+            self._total += len(data)
+            self._folders.update(_folders_of(path))
+        return problem
+
+    def _drop(self, path: str) -> None:
+        self._laid.discard(path)
+        data = self._files.pop(path, None)
+        if data is not None:
+            self._total -= len(data)
+            for folder in _folders_of(path):
+                self._folders[folder] -= 1
+                if not self._folders[folder]:
+                    del self._folders[folder]
 
     def _is_folder(self, path: str) -> bool:
-        return any(name.startswith(path + "/") for name in self.files)
+        _ = self.files
+        return path in self._folders
 
 
 def clean_path(path: str) -> str | None:
-    """A path within the workspace in its shortest form; None for one that leads out of it or is not printable.
+    """A path within the workspace in its shortest form; None for one that is not allowed (`path_problem` says why).
 
     >>> clean_path("./notes//a.md"), clean_path("/workspace/a.md"), clean_path("../a"), clean_path("/etc/passwd")
     ('notes/a.md', 'a.md', None, None)
     """
-    if not path or len(path) > MAX_PATH or not path.isprintable():
-        return None
-    path = path.removeprefix("/workspace/") if path != "/workspace" else "."
-    shortest = posixpath.normpath(path)
-    if shortest.startswith(("/", "..")) or len(shortest.encode("utf-8", "replace")) > MAX_PATH:
-        return None
-    return shortest
+    return None if path_problem(path) else _shortest(path)
+
+
+def path_problem(path: str) -> str | None:
+    """Why a path is not allowed, in words; None where it is.
+
+    >>> path_problem("..a/..."), path_problem("a/../../b")
+    (None, "it leads out of the workspace; use a relative path without '..'")
+    """
+    if not path:
+        return "it is empty"
+    if not path.isprintable():
+        return "it has characters that cannot be printed"
+    shortest = _shortest(path)
+    if len(path) > MAX_PATH or len(shortest.encode("utf-8", "replace")) > MAX_PATH:
+        return f"it is longer than {MAX_PATH} bytes"
+    if shortest.startswith("/") or shortest.split("/", 1)[0] == "..":
+        return "it leads out of the workspace; use a relative path without '..'"
+    if shortest.count("/") > MAX_DEPTH:
+        return f"it is deeper than {MAX_DEPTH} folders"
+    return None
+
+
+def _shortest(path: str) -> str:
+    return posixpath.normpath(path.removeprefix("/workspace/") if path != "/workspace" else ".")
+
+
+def _folders_of(path: str) -> list[str]:
+    """The folders that a file lies in."""
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[: i + 1]) for i in range(len(parts))]
 
 
 def _part(path: str, data: bytes, offset: int, limit: int) -> str:

@@ -4,14 +4,15 @@ import functools
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from murk.envs.errors import UsageError
 from murk.envs.records import Completed
 from murk.envs.sandbox.cell import cell
 from murk.envs.sandbox.files import changes, check_files, check_path, pack, room
 from murk.envs.sandbox.limits import SandboxLimits
-from murk.envs.sandbox.root import ENVIRONMENT, Root
+from murk.envs.sandbox.root import ENVIRONMENT, SHOWN, Root
 from murk.envs.sandbox.users import user_of_its_own
 from murk.envs.sandbox.watch import Tail, drain, watch
 
@@ -31,6 +32,11 @@ _INSTALL = (
 class Sandbox:
     """Runs commands, each in a sandbox of its own. Holds no state, and may be shared by threads.
 
+    What would differ from run to run is made the same: times of files that are put in, the numbers of processes, random
+    numbers of bash, hashes of Python and Perl, host name, user, environment, and where the host allows it the addresses
+    of memory. The clock, /dev/urandom, random numbers of other programs, the time that something takes, and what /proc
+    and `df` tell of the machine are not.
+
     Args:
         limits: What each command may use.
 
@@ -40,8 +46,7 @@ class Sandbox:
 
     def __init__(self, limits: SandboxLimits | None = None) -> None:
         self.limits = limits or SandboxLimits()
-        _require()
-        self.root = Root(self.limits)
+        self.root = Root(self.limits, _require())
 
     def __repr__(self) -> str:
         return f"Sandbox({self.limits})"
@@ -78,6 +83,17 @@ class Sandbox:
             return Completed(_NOT_RUN, "", f"murk: {reason}\n", cost=COST)
         return self._run(words, files, seconds)
 
+    def check_hidden(self, paths: Iterable[Path]) -> None:
+        """Makes sure that commands cannot see some files of the host.
+
+        Raises:
+            UsageError: one lies in a folder that every sandbox shows.
+        """
+        for path in paths:
+            for shown in SHOWN:
+                if path.resolve().is_relative_to(Path(shown).resolve()):
+                    raise UsageError(f"{path} lies in {shown}, which the shell's sandbox shows; keep it elsewhere.")
+
     def check_process_limit(self) -> int:
         """Proves that the limit on processes binds, without a flood: by 20 processes too many that only sleep.
 
@@ -100,7 +116,7 @@ class Sandbox:
         if any("\0" in word for word in words):
             return "a command cannot hold a NUL character"
         if (size := max(len(word.encode()) for word in words)) > _ARGUMENT:
-            return f"a command of {size} bytes is too long: at most {_ARGUMENT}; write it to a file and run that"
+            return f"a command or variable of {size} bytes is too long: at most {_ARGUMENT}; use a file"
         if sum(len(word.encode()) for word in words) > 8 * _ARGUMENT:
             return "the environment is too large"
         if room(files) > self.limits.disk_bytes:
@@ -139,17 +155,22 @@ def _check(files: Mapping[str, bytes], timeout: float, cwd: str, env: Sequence[t
 
 
 @functools.cache
-def _require() -> None:
-    """Makes sure, once per process, that sandboxes can be made here."""
+def _require() -> bool:
+    """Makes sure, once per process, that sandboxes can be made here; and finds out whether flat ones can."""
     for program in ("bwrap", "setpriv"):
         if shutil.which(program) is None and (program == "bwrap" or os.geteuid() == 0):
             raise UsageError(f"{program} is not installed: {_INSTALL}")
-    limits, plain = SandboxLimits(), [f"{name}={value}" for name, value in ENVIRONMENT.items()]
     try:
-        with user_of_its_own() as user, cell(Root(limits), limits, 1.0, user, b"", [".", "true", *plain]) as inside:
-            watch(inside, limits, limits.seconds, (Tail(1), Tail(1)))
-            code = inside.end()
+        code = _try(flat=False)
     except (OSError, RuntimeError) as error:
         raise UsageError(f"no sandbox can be made on this host: {error}; {_INSTALL}") from None
     if code:
         raise UsageError(f"a sandbox on this host cannot run 'true': exit status {code}; {_INSTALL}")
+    return _try(flat=True) == 0  # some containers forbid it
+
+
+def _try(flat: bool) -> int:
+    limits, plain = SandboxLimits(), [f"{name}={value}" for name, value in ENVIRONMENT.items()]
+    with user_of_its_own() as user, cell(Root(limits, flat), limits, 1.0, user, b"", [".", "true", *plain]) as inside:
+        watch(inside, limits, limits.seconds, (Tail(1), Tail(1)))
+        return inside.end()

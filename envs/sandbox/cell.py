@@ -86,7 +86,7 @@ def cell(
         numbers = [str(file.fileno() if file else 0) for file in (ready_in, gate_out, packed)]
         process = subprocess.Popen(
             [*_as_user(user), _program("bwrap"), "--args", str(given.fileno()), "--"]
-            + ["/bin/bash", "-c", prelude(limits, seconds, user), "bash", *numbers, *command],
+            + ["/bin/bash", "-c", prelude(limits, seconds, user, root.flat), "bash", *numbers, *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -80,15 +80,19 @@ def changes(folder: int, before: Mapping[str, bytes], limits: SandboxLimits) -> 
     Args:
         folder: A descriptor of the folder, owned by the caller.
         before: The files that were put in.
-        limits: Of which `files`, `file_bytes` and `disk_bytes` hold here.
+        limits: Of which `files`, `kept_file_bytes` and `kept_bytes` hold here.
     """
+    os.fchmod(folder, 0o755)  # the command may have locked it, and an ordinary user with it
     sizes, notes = _survey(folder)
     found: list[Change] = [(path, None) for path in before if path not in sizes]
     count = total = 0
     for path in sorted(sizes, key=lambda path: (path not in before, path)):
         size, old = sizes[path], before.get(path)
-        if count == limits.files or total + size > limits.disk_bytes or (old is None and size > limits.file_bytes):
-            notes.append(f"{_named(path)} was not kept: the workspace is over its limits")
+        if size > limits.kept_file_bytes:
+            notes.append(f"{_named(path)} was not kept: it has {size} bytes; allowed are {limits.kept_file_bytes}")
+            continue
+        if count == limits.files or total + size > limits.kept_bytes:
+            notes.append(f"{_named(path)} was not kept: the workspace is full")
             continue
         count, total = count + 1, total + size
         content = _read(folder, path, size)

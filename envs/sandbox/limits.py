@@ -11,8 +11,12 @@ SHM_BYTES = 64 << 20
 FLOOD = 64 << 20
 """Bytes of output after which a command is killed."""
 
-INODES = 100_000
-"""Files and folders, of any kind and empty ones too, after which a command is killed: memory that no size counts."""
+INODES = 20_000
+"""Files and folders, of any kind and empty ones too, after which a command is killed: memory that no size counts, and
+time to look at each."""
+
+SOCKET_BYTES = 208 << 10
+"""Bytes that a Unix socket may hold, as Linux has it by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class SandboxLimits:
         disk_bytes: Bytes of the workspace, and of /tmp. Both live in memory.
         output_chars: Characters kept of stdout and of stderr: the last ones.
         files: Files in the workspace.
+        kept_file_bytes: Bytes of a file that is taken back into the workspace when the command has ended.
+        kept_bytes: Bytes of all files that are.
     """
 
     seconds: float = 60.0
@@ -38,6 +44,8 @@ class SandboxLimits:
     disk_bytes: int = 256 << 20
     output_chars: int = 10_240
     files: int = 2_000
+    kept_file_bytes: int = 8 << 20
+    kept_bytes: int = 64 << 20
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -21,6 +21,8 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "TZ": "UTC",
     "PYTHONHASHSEED": "0",
+    "PERL_HASH_SEED": "0",
+    "PERL_PERTURB_KEYS": "0",
     "PYTHONDONTWRITEBYTECODE": "1",
     "SOURCE_DATE_EPOCH": str(TIME),
     "BASH_ENV": "/etc/seed.sh",
@@ -34,6 +36,9 @@ _ETC = {
     "seed.sh": "RANDOM=20000101\n",  # each bash reads it first
 }
 _TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")  # links into /usr on most hosts, folders on some
+SHOWN = tuple(f"/{name}" for name in ("usr", *_TOP))
+"""Folders of the host that every sandbox shows, read-only."""
+
 _FROM_ETC = ("alternatives", "ld.so.cache")  # what programs in /usr need to be found, and nothing secret
 
 # Runs in the sandbox before the command, with nothing of the agent's in its environment: unpacks the workspace, lowers
@@ -47,8 +52,10 @@ echo 1000 >/proc/self/oom_score_adj
 ulimit -c 0 -q 0 -f {file} -n {open} -t {seconds} -u {processes} -v {memory} || exit
 echo >&$ready && read -r -u $go || exit
 exec {{ready}}>&- {{go}}<&-
-cd -- "$folder" && exec env -i "$@" bash -c -- "$command"
+cd -- "$folder" && exec env -i "$@" {flat}bash -c -- "$command"
 """
+FLAT = f"{shutil.which('setarch') or 'setarch'} {os.uname().machine} -R "
+"""What has the kernel load programs at the same addresses in each run, as a Python `id` shows."""
 
 _NAMESPACES = """--unshare-all --unshare-user --disable-userns --die-with-parent --new-session --clearenv
 --cap-drop ALL --uid 1000 --gid 1000 --hostname murk"""
@@ -57,8 +64,14 @@ _DISKS = """--proc /proc --dev /dev --size {shm} --perms 1777 --tmpfs /dev/shm -
 --size {disk} --perms 1777 --tmpfs /tmp --size {disk} --perms 0755 --tmpfs /workspace --chdir /workspace"""
 
 
-def prelude(limits: SandboxLimits, seconds: float, user: int | None) -> str:
+def prelude(limits: SandboxLimits, seconds: float, user: int | None, flat: bool) -> str:
     """The bash program that a sandbox begins with.
+
+    Args:
+        limits: What the command may use.
+        seconds: Processor time of each process.
+        user: Number of the host user.
+        flat: Whether addresses are the same in each run, where the host allows that.
 
     Its arguments: the descriptors to be ready on, to go on, and to unpack from or 0; the folder in the workspace; the
     command; and each variable of its environment as `NAME=value`.
@@ -69,6 +82,7 @@ def prelude(limits: SandboxLimits, seconds: float, user: int | None) -> str:
         seconds=math.ceil(seconds) + 1,
         processes=process_limit(limits.processes, user),
         memory=limits.memory // 1024,
+        flat=FLAT if flat else "",
     )
 
 
@@ -80,11 +94,13 @@ class Root:
     A process that is killed leaves it behind: some twenty tiny files in /run, or for an ordinary user in /tmp.
 
     Attributes:
+        flat: Whether programs are loaded at the same addresses in each run.
         path: Where it is on the host.
         options: bwrap's options for all that a sandbox sees.
     """
 
-    def __init__(self, limits: SandboxLimits) -> None:
+    def __init__(self, limits: SandboxLimits, flat: bool = False) -> None:
+        self.flat = flat
         self.path = root = Path(tempfile.mkdtemp(prefix="murk-", dir=root_folder() if os.geteuid() == 0 else None))
         weakref.finalize(self, _remove, root, os.getpid())
         mounts = _mirror(root, ("usr", *_TOP))

@@ -2,8 +2,9 @@
 
 Memory of System V segments and of memfds counts towards no limit of a process, so they are refused; programs take
 "not implemented" for an old kernel and do without. With ptrace a command could hold up the sandbox's process 1, and so
-its own end. The rest of the list is of no use to a shell command and has a
-history of holes. Namespaces, mounts and the like are refused here as well as by having no capabilities.
+its own end. Sockets are of the families that a network of one's own keeps in; a virtual machine's vsock is the host's.
+The rest of the list is of no use to a shell command and has a history of holes. Namespaces, mounts and the like are
+refused here as well as by having no capabilities.
 """
 
 import errno
@@ -33,11 +34,14 @@ _NUMBERS = {  # name: (x86_64, aarch64)
     "userfaultfd": (323, 282),
     "io_uring_setup": (425, 425),
 }
+_SOCKET = (41, 198)
+_FAMILIES = (1, 2, 10, 16)  # Unix, IPv4, IPv6, netlink
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above, AUDIT_ARCH_*
 
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _ALLOW, _KILL, _REFUSE = 0x7FFF0000, 0x80000000, 0x00050000 | errno.ENOSYS
-_NUMBER_AT, _MACHINE_AT = 0, 4
+_NUMBER_AT, _MACHINE_AT, _ARGUMENT_AT = 0, 4, 16  # of the first argument the lower half, on these machines
+_NO_FAMILY = 0x00050000 | errno.EAFNOSUPPORT
 _X32 = 0x40000000  # x86_64 knows its calls by a second set of numbers, from here on
 
 
@@ -51,5 +55,7 @@ def program(machine: str | None = None) -> bytes:
     lines += [(_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _REFUSE)]
     for numbers in _NUMBERS.values():
         lines += [(_EQUAL, 0, 1, numbers[column]), (_RETURN, 0, 0, _REFUSE)]
-    lines.append((_RETURN, 0, 0, _ALLOW))
+    lines += [(_EQUAL, 0, len(_FAMILIES) + 2, _SOCKET[column]), (_LOAD, 0, 0, _ARGUMENT_AT)]
+    lines += [(_EQUAL, len(_FAMILIES) - i, 0, family) for i, family in enumerate(_FAMILIES)]
+    lines += [(_RETURN, 0, 0, _NO_FAMILY), (_RETURN, 0, 0, _ALLOW)]
     return b"".join(struct.pack("=HBBI", *line) for line in lines)

@@ -8,10 +8,12 @@ import time
 from dataclasses import dataclass, field
 
 from murk.envs.sandbox.cell import Cell
-from murk.envs.sandbox.limits import FLOOD, INODES, SandboxLimits
+from murk.envs.sandbox.limits import FLOOD, INODES, SOCKET_BYTES, SandboxLimits
 
 _TICK = 0.05
 _CHUNK = 1 << 16
+_TABLE = 8 << 20  # bytes
+_QUEUES = re.compile(rb" ([0-9A-F]{8}):([0-9A-F]{8}) \d\d:")
 _MEMORY = re.compile(rb"^Rss(?:Anon|Shmem):\s+(\d+) kB", re.MULTILINE)
 
 
@@ -89,7 +91,10 @@ def _loop(cell: Cell, limits: SandboxLimits, selector: selectors.BaseSelector, s
         for key, _ in selector.select(min(_TICK, start + seconds - now)):
             if key.data is None:  # the process itself: it has ended
                 return ""
-            data = os.read(key.fd, _CHUNK)
+            try:
+                data = os.read(key.fd, _CHUNK)
+            except BlockingIOError:  # the command has read its own output
+                continue
             if not data:
                 selector.unregister(key.fd)
             key.data.feed(data)
@@ -101,7 +106,7 @@ def _loop(cell: Cell, limits: SandboxLimits, selector: selectors.BaseSelector, s
 
 def _excess(cell: Cell, limits: SandboxLimits) -> str:
     """Which of the limits that the kernel does not hold by itself is broken, in words."""
-    if _memory(cell.proc) > limits.memory:
+    if _memory(cell.proc) + _sockets(cell.proc) > limits.memory:
         return f"killed: its processes together took more than {limits.memory >> 20} MB of memory"
     disks = [os.statvfs(disk) for disk in cell.disks]
     if sum(disk.f_files - disk.f_ffree for disk in disks) > INODES:
@@ -119,3 +124,22 @@ def _memory(proc: int) -> int:
                 with open(status, "rb", buffering=0) as file:
                     total += sum(int(size) for size in _MEMORY.findall(file.read()))
     return 1024 * total
+
+
+def _sockets(proc: int) -> int:
+    """Bytes that the sockets of a sandbox may hold, which are no process's memory: those of Unix sockets at most, those
+    of others as they are."""
+    total = SOCKET_BYTES * max(0, _table(proc, "unix").count(b"\n") - 1)
+    for name in ("tcp", "tcp6", "udp", "udp6"):
+        total += sum(int(sent, 16) + int(got, 16) for sent, got in _QUEUES.findall(_table(proc, name)))
+    return total
+
+
+def _table(proc: int, name: str) -> bytes:
+    """A table of sockets of the network that the sandbox's process 1 is in; empty where the kernel has none."""
+    try:
+        table = os.open(f"1/net/{name}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
+    except OSError:
+        return b""
+    with open(table, "rb", buffering=1 << 20) as file:
+        return file.read(_TABLE)

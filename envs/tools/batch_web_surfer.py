@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from murk.envs.citations import cite_key
-from murk.envs.desk import Desk
+from murk.envs.desk import Desk, named
 from murk.envs.records import Failure, Hit, Hits, Open, Page, Response, Search
 from murk.envs.settings import check_range
 
@@ -124,7 +124,7 @@ class BatchWebSurfer:
         if not isinstance(answer, Page):
             return f"[{url[:300]}] {_failed(answer)}"
         key = cite_key(answer.url)
-        name = f"pages/{key}{'-' + answer.date[:10] if answer.date else ''}.md"
+        name = f"pages/{key}{named(answer.date)}.md"
         head = f"[{answer.url}] {answer.title}\ncite: {key}"
         if answer.date:
             others = [date for date in answer.captures if date != answer.date]
@@ -153,7 +153,7 @@ def _shared_out(answers: Sequence[Response], topk: int) -> Sequence[Sequence[Hit
         if hit.url not in seen:
             seen.add(hit.url)
             chosen[i].append(hit)
-    return chosen
+    return [some if i < topk else () for i, some in enumerate(chosen)]  # of more queries than hits the first have one
 
 
 def _failed(answer: Response) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 from murk.envs.desk import Desk
 from murk.envs.records import Failure, FileOp, Text
 
+_WRITING = ("write", "append", "patch")
+
 
 @dataclass(frozen=True, slots=True)
 class FileTool:
@@ -28,24 +30,27 @@ class FileTool:
         rules: dict[str, Any] = {
             "action": {"type": "string", "enum": actions, "description": "what to do"},
             "path": {"type": "string", "default": ".", "description": "file or folder"},
-            "content": {"type": "string", "default": "", "description": "text to write, append or put in"},
+            "content": {"type": "string", "description": "text to write, append or put in"},
             "encoding": {"type": "string", "enum": ["utf-8"], "default": "utf-8", "description": "only utf-8"},
             "offset": size | {"default": 0, "description": "byte to read from"},
-            "limit": size | {"default": 12_000, "description": "bytes to read at most"},
+            "limit": size | {"minimum": 1, "default": 12_000, "description": "bytes to read at most"},
         }
         if self.patch:
             rules["anchor"] = {"type": "string", "default": "", "description": "short text that occurs once"}
         return {"type": "object", "properties": rules, "required": ["action"]}
 
     def capability(self, arguments: Mapping[str, Any]) -> str:
-        return "report" if arguments.get("action") in ("write", "append", "patch") else "verify"
+        return "report" if arguments.get("action") in _WRITING else "verify"
 
     def run(self, arguments: Mapping[str, Any], desk: Desk) -> str:
+        action, content = arguments["action"], arguments.get("content")
+        if content is None and action in _WRITING:
+            return f"Error: {action} needs content, a text; nothing was changed."
         answer = desk.ask(
             FileOp(
-                arguments["action"],
+                action,
                 arguments["path"],
-                arguments["content"],
+                content or "",
                 arguments.get("anchor", ""),
                 arguments["offset"],
                 min(arguments["limit"], desk.workspace.file_bytes),

@@ -6,16 +6,21 @@ from typing import Any
 
 from murk.envs.desk import Desk
 from murk.envs.records import Failure, FileOp, Open, Page, Text
+from murk.envs.settings import check_range
 
 MAX_PATTERN = 500
 
 
 @dataclass(frozen=True, slots=True)
 class FindTool:
-    """Looks for a text. `around` is the characters shown on each side, `most` the places shown."""
+    """Looks for a text. `around` is the characters shown on each side, from 0, `most` the places shown, from 1."""
 
     around: int = 150
     most: int = 20
+
+    def __post_init__(self) -> None:
+        check_range("around", self.around, 0)
+        check_range("most", self.most, 1)
 
     instant = True
     description = "Find where a text occurs in a page (url) or in a file of the workspace (path); case is ignored."

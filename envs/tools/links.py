@@ -6,15 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from murk.envs.citations import cite_key
-from murk.envs.desk import Desk
+from murk.envs.desk import Desk, named
 from murk.envs.records import Failure, LinkList, Links
+from murk.envs.settings import check_range
 
 
 @dataclass(frozen=True, slots=True)
 class LinksTool:
-    """Lists links. `inline` is the number of characters shown; the whole list is kept as a file."""
+    """Lists links. `inline` is the number of characters shown, from 0; the whole list is kept as a file."""
 
     inline: int = 4_096
+
+    def __post_init__(self) -> None:
+        check_range("inline", self.inline, 0)
 
     instant = True
     description = "List the hyperlinks of a page with their texts, in the order of the page."
@@ -40,4 +44,4 @@ class LinksTool:
         assert isinstance(answer, LinkList)
         rows = [json.dumps({"url": link.url, "text": link.text}, ensure_ascii=False) for link in answer.links]
         text = f"{len(rows)} links of {answer.url}\n" + "\n".join(rows)
-        return desk.short(text, self.inline, f"links/{cite_key(answer.url)}.txt")
+        return desk.short(text, self.inline, f"links/{cite_key(answer.url)}{named(arguments.get('at', ''))}.txt")

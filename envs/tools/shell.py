@@ -6,15 +6,20 @@ from typing import Any
 
 from murk.envs.desk import Desk
 from murk.envs.records import Completed, Failure, Run
+from murk.envs.sandbox.limits import SandboxLimits
+from murk.envs.settings import check_range
 
 MAX_COMMAND = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class ShellTool:
-    """Runs commands. `longest` is the longest time-out in seconds that the agent may ask for."""
+    """Runs commands. `longest` is the longest time-out in seconds that the agent may ask for, at most 60."""
 
     longest: float = 60.0
+
+    def __post_init__(self) -> None:
+        check_range("longest", self.longest, 0.1, SandboxLimits().seconds)
 
     description = "Run a bash command in your workspace, in a sandbox without network. Every call is a new shell."
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from murk.envs.desk import Desk
+from murk.envs.settings import check_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +13,9 @@ class WaitTool:
     """Waits at most `longest` simulated seconds a call."""
 
     longest: float = 3_600.0
+
+    def __post_init__(self) -> None:
+        check_range("longest", self.longest, 0, 1e9)
 
     instant = True
     description = "Let simulated time pass, for example until a site may be asked again."

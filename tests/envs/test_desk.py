@@ -206,7 +206,7 @@ def test_the_plan_is_kept_and_checked(desk: Desk) -> None:
         ("batch_web_surfer", {"action": "batch_open", "urls": ["x"] * 9 + [str(i) for i in range(30)]}, "at most 20"),
         ("batch_web_surfer", {"action": "batch_open", "urls": [3]}, "a list of strings"),
         ("batch_web_surfer", {"action": "batch_search", "queries": ["x"], "topk": 999}, "allowed are 1 to 200"),
-        ("file", {"action": "write", "path": "../x"}, "not allowed"),
+        ("file", {"action": "write", "path": "../x", "content": "y"}, "not allowed"),
     ],
 )
 def test_wrong_arguments_are_told(desk: Desk, name: str, arguments: dict[str, Any], why: str) -> None:
