@@ -177,7 +177,9 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         limits = Budget.of(self.budget | dict(self.task.budget))
         known = self.cached if self.cache and self.cached.unchanging else None
         pages = Delivered(known.again, known.gave) if known else Delivered()
-        self.desk = Desk(self.faulty.front, workspace, limits, self.prices, self._count, self.summaries, pages)
+        self.desk = Desk(
+            self.faulty.front, workspace, limits, self.prices, self._count, self.summaries, pages, self._toolbox.reads
+        )
         question = self._question()
         self._past = History(Message("user", question, self.desk.read(question)), self.trimming, self._count)
         self._labels = dict.fromkeys(CAPABILITIES, 0)

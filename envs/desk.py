@@ -122,6 +122,7 @@ class Desk:
         todo: The items of the todo tool, by id.
         pages: Pages delivered in this episode, by canonical URL, the latest delivery of each.
         summaries: Whether long results are cut, their whole text kept in the workspace (summary-aware storage).
+        readable: Whether a tool can read the workspace, so that it makes sense to keep them there.
     """
 
     def __init__(
@@ -133,9 +134,10 @@ class Desk:
         count: Counter,
         summaries: bool = True,
         pages: Delivered | None = None,
+        readable: bool = True,
     ) -> None:
         self.world, self.workspace, self.budget, self.prices = world, workspace, budget, prices
-        self.summaries, self.limited = summaries, budget != Budget()
+        self.summaries, self.readable, self.limited = summaries, readable, budget != Budget()
         self.exchanges: list[Exchange] = []
         self.todo: dict[str, dict[str, object]] = {}
         self.pages = pages if pages is not None else Delivered()
@@ -212,7 +214,8 @@ class Desk:
         if len(text) <= limit or not self.summaries:
             return text
         held = self._held.get(id(page))
-        kept = self.workspace.lay_aside(path, held.text if held else lambda: text, 4 * len(text))
+        whole_text = held.text if held else lambda: text
+        kept = self.workspace.lay_aside(path, whole_text, 4 * len(text)) if self.readable else None
         whole = f"; the whole text is the file {kept}" if kept else ""
         return f"{text[:limit]}\n[cut at {limit} of {len(text)} characters{whole}]"
 

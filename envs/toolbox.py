@@ -10,6 +10,8 @@ from murk.envs.dialects.calls import Wanted
 from murk.envs.faults.interface import Drift
 from murk.envs.tools import Offer, Tool, check_arguments, described
 from murk.envs.tools.file import FileTool
+from murk.envs.tools.find import FindTool
+from murk.envs.tools.shell import ShellTool
 
 
 class _Ready(NamedTuple):
@@ -30,10 +32,12 @@ class Toolbox:
 
     Attributes:
         names: Those names.
+        reads: Whether one of them can read files.
     """
 
     def __init__(self, offers: Mapping[str, Offer]) -> None:
         self.names = tuple(offers)
+        self.reads = any(isinstance(offer.tool, FileTool | FindTool | ShellTool) for offer in offers.values())
         self._ready = {name: _ready(offer.tool) for name, offer in offers.items()}
 
     def call(self, call: Wanted, desk: Desk, drift: Drift, step: int) -> tuple[str | bytes, str]:

@@ -153,6 +153,30 @@ def test_a_long_page_is_cut_and_kept_as_a_file(vale: Snapshot) -> None:
     assert len(use(whole, "batch_web_surfer", action="batch_open", urls=["https://a.example/"])) > 10_000
 
 
+def test_of_more_queries_than_hits_the_first_have_one(desk: Desk) -> None:
+    found = json.loads(
+        use(desk, "batch_web_surfer", action="batch_search", queries=["lighthouse", "ferry", "keeper"], topk=2)
+    )
+    assert [len(block["results"]) for block in found] == [1, 1, 0]
+
+
+def test_the_whole_list_of_links_is_that_of_the_capture_asked_for() -> None:
+    class Dated:
+        def answer(self, request: Request, call: Call) -> Response:
+            assert isinstance(request, Links)
+            return LinkList(request.url, tuple(Link(f"https://b.example/{request.at}/{i}") for i in range(200)))
+
+    workspace = Workspace()
+    desk = Desk(Router(Dated(), workspace, NoShell()), workspace, Budget(), Prices(), count_tokens)
+    url = "https://a.example/"
+    for at, name in ((None, ""), ("2019-03-01T10:00:00Z", "-2019-03-01T100000Z")):
+        path = f"links/{cite_key(url)}{name}.txt"
+        assert f"the whole text is the file {path}" in use(desk, "links", url=url, at=at)
+        assert f"/{at}/199" in use(desk, "file", action="read", path=path, limit=100_000)
+    unread = Desk(Router(Dated(), workspace, NoShell()), workspace, Budget(), Prices(), count_tokens, readable=False)
+    assert use(unread, "links", url=url).endswith(" characters]")
+
+
 def test_the_cache_keeps_no_failure_and_counts_what_it_saves(vale: Snapshot) -> None:
     class Flaky:
         asked = 0
