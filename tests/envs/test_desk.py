@@ -1,5 +1,6 @@
 """The workspace, patch edits, tools and citations, one by one."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,22 @@ from murk.envs.citations import citations, cite_key
 from murk.envs.desk import Cached, Desk, NoShell, Router
 from murk.envs.errors import UsageError
 from murk.envs.patch import PatchRefused, apply_patch
-from murk.envs.records import Call, Failure, FileOp, Hits, Open, Page, Request, Response, Run, Search, Text
+from murk.envs.records import (
+    Call,
+    Failure,
+    FileOp,
+    Hits,
+    Link,
+    LinkList,
+    Links,
+    Open,
+    Page,
+    Request,
+    Response,
+    Run,
+    Search,
+    Text,
+)
 from murk.envs.tools import check_arguments, profile
 from murk.envs.web.snapshot import Snapshot
 from murk.envs.workspace import Workspace, clean_path
