@@ -1,6 +1,7 @@
 """The pool `local`: episodes side by side in this process, without Ray."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 from murk.rollout.backlog import Backlog, Flight
@@ -44,6 +45,8 @@ class LocalPool:
 
     def close(self) -> None:
         """Gives up what is running, and ends the threads."""
+        with contextlib.suppress(RuntimeError):  # a Ctrl-C at the wrong moment leaves the loop a call to stop early
+            self._runner.get_loop().run_until_complete(asyncio.sleep(0))
         self._runner.close()
         self._engine.close()
 

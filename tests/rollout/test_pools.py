@@ -1,5 +1,6 @@
 """The pool of one process: equal whatever runs side by side, and nothing lost where a disk or a tool fails."""
 
+import asyncio
 import json
 import resource
 import signal
@@ -14,6 +15,8 @@ from chaos_plugin import Reader, Trap
 
 from murk.envs import plugins
 from murk.rollout import tables
+from murk.rollout.backlog import Backlog
+from murk.rollout.local import LocalPool
 from murk.rollout.main import main
 from murk.rollout.run import locked
 from murk.rollout.store import Store
@@ -54,6 +57,23 @@ def disk_of(size: int) -> Iterator[None]:
 
 def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def test_a_loop_that_was_told_to_stop_is_closed_all_the_same() -> None:
+    class Idle:
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    engine: Any = Idle()
+    pool = LocalPool(engine, Backlog(), 1)
+    loop = pool._runner.get_loop()
+    task = loop.create_task(asyncio.sleep(60))
+    loop.call_soon(loop.stop)  # as a Ctrl-C leaves it, where it comes when a wait has just ended
+    pool.close()
+    assert engine.closed
+    assert task.cancelled()
 
 
 def test_what_runs_side_by_side_changes_nothing(whole: Path, invented: list[str], tmp_path: Path) -> None:
