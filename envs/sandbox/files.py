@@ -9,14 +9,14 @@ import tarfile
 from collections.abc import Iterator, Mapping
 
 from murk.envs.sandbox.limits import SandboxLimits
+from murk.envs.workspace import clean_path, path_problem
 
 TIME = 946_684_800
 """The time of every file that is put in: 2000-01-01, in seconds since 1970."""
 
 Change = tuple[str, str | None]
 
-_DEPTH, _PATH_BYTES, _NAME_BYTES = 32, 1_024, 255
-_NOTES = 20
+_NOTES, _NAME = 20, 80
 _PAGE = 4_096
 _KINDS = {
     stat.S_IFLNK: "a symbolic link",
@@ -28,17 +28,11 @@ _KINDS = {
 
 
 def check_path(path: str) -> None:
-    """Raises ValueError unless the path is relative, plain and of a length that every filesystem takes."""
-    parts = path.split("/")
-    try:
-        longest = max(len(part.encode()) for part in parts)
-        whole = len(path.encode())
-    except UnicodeEncodeError:
-        raise ValueError(f"path {path!r} is not Unicode text") from None
-    if "\0" in path or any(part in {"", ".", ".."} for part in parts):
-        raise ValueError(f"path {path!r} is absolute, or has an empty part, '.', '..' or NUL")
-    if longest > _NAME_BYTES or whole > _PATH_BYTES or len(parts) > _DEPTH:
-        raise ValueError(f"path {path[:80]!r} is too long or too deep")
+    """Raises ValueError unless a workspace can have the path, in this form."""
+    if problem := path_problem(path):
+        raise ValueError(f"the path {path[:_NAME]!r} is not allowed: {problem}")
+    if clean_path(path) != path:
+        raise ValueError(f"the path {path[:_NAME]!r} is not in its shortest form")
 
 
 def check_files(files: Mapping[str, bytes]) -> None:
@@ -83,16 +77,22 @@ def changes(folder: int, before: Mapping[str, bytes], limits: SandboxLimits) -> 
         limits: Of which `files`, `kept_file_bytes` and `kept_bytes` hold here.
     """
     os.fchmod(folder, 0o755)  # the command may have locked it, and an ordinary user with it
-    sizes, notes = _survey(folder)
+    sizes: dict[str, int] = {}
+    notes: list[str] = []
+    for path, size, problem in _survey(folder):
+        if problem:
+            notes.append(f"{named(path)} was not kept: {problem}")
+        else:
+            sizes[path] = size
     found: list[Change] = [(path, None) for path in before if path not in sizes]
     count = total = 0
     for path in sorted(sizes, key=lambda path: (path not in before, path)):
         size, old = sizes[path], before.get(path)
         if size > limits.kept_file_bytes:
-            notes.append(f"{_named(path)} was not kept: it has {size} bytes; allowed are {limits.kept_file_bytes}")
+            notes.append(f"{named(path)} was not kept: it has {size} bytes; allowed are {limits.kept_file_bytes}")
             continue
         if count == limits.files or total + size > limits.kept_bytes:
-            notes.append(f"{_named(path)} was not kept: the workspace is full")
+            notes.append(f"{named(path)} was not kept: the workspace is full")
             continue
         count, total = count + 1, total + size
         content = _read(folder, path, size)
@@ -106,39 +106,33 @@ def _folders(files: Mapping[str, bytes]) -> set[str]:
     return {path[: slash.start()] for path in files for slash in re.finditer("/", path)}
 
 
-def _survey(folder: int) -> tuple[dict[str, int], list[str]]:
-    """Regular files with their sizes, and a note on each thing that is none."""
-    sizes: dict[str, int] = {}
-    notes: list[str] = []
-    for path, status in _walk(folder, "", 1):
-        kind = stat.S_IFMT(status.st_mode)
-        try:
-            check_path(path)
-        except ValueError:
-            notes.append(f"{_named(path)} was not kept: its path is too long, too deep or not Unicode")
-            continue
-        if kind == stat.S_IFREG:
-            sizes[path] = status.st_size
-        elif kind != stat.S_IFDIR:
-            notes.append(f"{_named(path)} was not kept: {_KINDS.get(kind, 'not a file')}")
-    return sizes, notes
+def _survey(folder: int, prefix: str = "") -> Iterator[tuple[str, int, str]]:
+    """All files below a folder, sorted by name: path, size, and why it cannot be kept, if so.
 
-
-def _walk(folder: int, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
-    """Everything below a folder, sorted by name; symbolic links are not followed.
-
-    A folder deeper than `_DEPTH` is named and not entered. Descriptors are held one per level, so at most `_DEPTH`.
+    Symbolic links are not followed. A folder that no workspace can have is named, and not entered; so descriptors, which
+    are held one per level, are few.
     """
     for name in sorted(os.listdir(folder)):
         path = prefix + name
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        yield path, status
-        if stat.S_ISDIR(status.st_mode) and depth <= _DEPTH:
-            below = _open(folder, name, status, os.O_DIRECTORY)
-            try:
-                yield from _walk(below, path + "/", depth + 1)
-            finally:
-                os.close(below)
+        kind = stat.S_IFMT(status.st_mode)
+        problem = _problem(path)
+        if problem or kind != stat.S_IFDIR:
+            yield path, status.st_size, problem or _KINDS.get(kind, "")
+            continue
+        below = _open(folder, name, status, os.O_DIRECTORY)
+        try:
+            yield from _survey(below, path + "/")
+        finally:
+            os.close(below)
+
+
+def _problem(path: str) -> str:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return "its name is no text in UTF-8"
+    return path_problem(path) or ""
 
 
 def _open(folder: int, name: str, status: os.stat_result, flags: int = 0) -> int:
@@ -155,6 +149,8 @@ def _read(folder: int, path: str, size: int) -> bytes:
         return stream.read(size)
 
 
-def _named(path: str) -> str:
+def named(path: str) -> str:
+    """A path for a message: on one line, with odd characters escaped, and of a long one the beginning and the end."""
     name = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    return name if len(name) <= 80 and name.isprintable() else ascii(name[:80])
+    name = name if len(name) <= _NAME else f"{name[: _NAME // 2]}...{name[-_NAME // 2 :]}"
+    return name if name.isprintable() else ascii(name)

@@ -16,7 +16,7 @@ INODES = 20_000
 time to look at each."""
 
 SOCKET_BYTES = 208 << 10
-"""Bytes that a Unix socket may hold, as Linux has it by default."""
+"""Bytes that a socket may hold, unless the host has set more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """Watches a running command: takes its output with bounded memory, and ends it at its limits."""
 
 import contextlib
+import functools
 import os
 import re
 import selectors
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from murk.envs.sandbox.cell import Cell
 from murk.envs.sandbox.limits import FLOOD, INODES, SOCKET_BYTES, SandboxLimits
@@ -13,6 +15,7 @@ from murk.envs.sandbox.limits import FLOOD, INODES, SOCKET_BYTES, SandboxLimits
 _TICK = 0.05
 _CHUNK = 1 << 16
 _TABLE = 8 << 20  # bytes
+_USED = re.compile(rb"^sockets: used (\d+)", re.MULTILINE)
 _QUEUES = re.compile(rb" ([0-9A-F]{8}):([0-9A-F]{8}) \d\d:")
 _MEMORY = re.compile(rb"^Rss(?:Anon|Shmem):\s+(\d+) kB", re.MULTILINE)
 
@@ -127,16 +130,28 @@ def _memory(proc: int) -> int:
 
 
 def _sockets(proc: int) -> int:
-    """Bytes that the sockets of a sandbox may hold, which are no process's memory: those of Unix sockets at most, those
-    of others as they are."""
-    total = SOCKET_BYTES * max(0, _table(proc, "unix").count(b"\n") - 1)
-    for name in ("tcp", "tcp6", "udp", "udp6"):
-        total += sum(int(sent, 16) + int(got, 16) for sent, got in _QUEUES.findall(_table(proc, name)))
-    return total
+    """Bytes that the sockets of a sandbox may hold, which are no process's memory.
+
+    Each holds as much as it may by default, as far as can be told, and no process can ask for more (`seccomp`); those
+    of TCP grow by themselves, and tell what they hold.
+    """
+    used = sum(map(int, _USED.findall(_table(proc, "sockstat"))))
+    grown = [pair for name in ("tcp", "tcp6") for pair in _QUEUES.findall(_table(proc, name))]
+    return used * _socket_bytes() + sum(int(sent, 16) + int(got, 16) for sent, got in grown)
+
+
+@functools.cache
+def _socket_bytes() -> int:
+    """Bytes that a socket may hold by default on this host, which tells in its own network only."""
+    sizes = [SOCKET_BYTES]
+    for name in ("rmem_default", "wmem_default"):
+        with contextlib.suppress(OSError):
+            sizes.append(int(Path("/proc/sys/net/core", name).read_text()))
+    return max(sizes)
 
 
 def _table(proc: int, name: str) -> bytes:
-    """A table of sockets of the network that the sandbox's process 1 is in; empty where the kernel has none."""
+    """A table of the network that the sandbox's process 1 is in; empty where the kernel has none."""
     try:
         table = os.open(f"1/net/{name}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
     except OSError:
