@@ -47,7 +47,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         tools: Tool profile: `research`, `full`, or a mapping (`murk.envs.tools.profile`), such as
             `{"base": "research", "todo": False}` to leave a tool out.
         dialect: `step`, `hermes`, `openai` or `react`.
-        budget: Limits by field of `Budget`; a task's own come first.
+        budget: Limits by field of `Budget`; a task's own come first. A call beyond them is not run and ends the
+            episode; an answer counts, even if it is what goes beyond.
         prices: Settings of `Prices`.
         max_steps: Turns of an episode.
         tokenizer: A `tokenizer.json` file by which all tokens are counted; None for the default rule, a quarter of the
