@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from murk.envs.codec import encode
-from murk.envs.dialects.loose_json import shorten
 from murk.envs.errors import ReplayDiverged
 from murk.envs.records import Call, Completed, Failure, Request, Response, Run, World, not_here
 from murk.envs.sandbox import Sandbox
+from murk.envs.sandbox.files import named
 from murk.envs.workspace import Workspace, clean_path
 
 COMPARED = ("exit_code", "stdout", "stderr", "changes", "notes", "cost")
@@ -126,17 +126,18 @@ def _differences(key: str, recorded: Completed | Failure, found: Completed | Fai
 
 
 def _applied(done: Completed, workspace: Workspace) -> Completed:
-    """Keeps the changes of a command, removals first, for they make room; tells of those that the workspace refuses.
+    """Keeps the changes of a command, those that make room first; tells of those that the workspace refuses.
 
     Only what was kept stays in the record, so that a replay keeps the same, and refused files fill no memory.
     """
-    kept: list[tuple[str, str | None]] = []
-    notes = []
-    for path, content in sorted(done.changes, key=lambda change: change[1] is not None):
-        problem = workspace.change(path, None if content is None else base64.b64decode(content))
-        if problem is None:
-            kept.append((path, content))
-        else:
-            notes.append(f"{shorten(path, 80)} was not kept: {problem}")
+    changes = [(path, None if content is None else base64.b64decode(content)) for path, content in done.changes]
+    before = workspace.files
+    order = sorted(changes, key=lambda one: (one[1] is not None, len(one[1] or b"") > len(before.get(one[0], b""))))
+    problems: dict[str, str] = {}
+    for path, data in order:
+        if problem := workspace.change(path, data):
+            problems[path] = problem
+    kept = [(path, content) for path, content in done.changes if path not in problems]
+    notes = [f"{named(path)} was not kept: {problem}" for path, problem in problems.items()]
     more = [f"{len(notes) - NOTES} more were not kept"] if len(notes) > NOTES else []
     return replace(done, changes=tuple(kept), notes=(*done.notes, *notes[:NOTES], *more))

@@ -12,7 +12,7 @@ from murk.envs.records import Completed
 from murk.envs.sandbox.cell import cell
 from murk.envs.sandbox.files import changes, check_files, check_path, pack, room
 from murk.envs.sandbox.limits import SandboxLimits
-from murk.envs.sandbox.root import ENVIRONMENT, SHOWN, Root
+from murk.envs.sandbox.root import ENVIRONMENT, Root, shown
 from murk.envs.sandbox.users import user_of_its_own
 from murk.envs.sandbox.watch import Tail, drain, watch
 
@@ -31,11 +31,6 @@ _INSTALL = (
 
 class Sandbox:
     """Runs commands, each in a sandbox of its own. Holds no state, and may be shared by threads.
-
-    What would differ from run to run is made the same: times of files that are put in, the numbers of processes, random
-    numbers of bash, hashes of Python and Perl, host name, user, environment, and where the host allows it the addresses
-    of memory. The clock, /dev/urandom, random numbers of other programs, the time that something takes, and what /proc
-    and `df` tell of the machine are not.
 
     Args:
         limits: What each command may use.
@@ -90,9 +85,8 @@ class Sandbox:
             UsageError: one lies in a folder that every sandbox shows.
         """
         for path in paths:
-            for shown in SHOWN:
-                if path.resolve().is_relative_to(Path(shown).resolve()):
-                    raise UsageError(f"{path} lies in {shown}, which the shell's sandbox shows; keep it elsewhere.")
+            if shown(path):
+                raise UsageError(f"{path} lies where the shell's sandbox shows the host's files; keep it elsewhere.")
 
     def check_process_limit(self) -> int:
         """Proves that the limit on processes binds, without a flood: by 20 processes too many that only sleep.
@@ -118,7 +112,7 @@ class Sandbox:
         if (size := max(len(word.encode()) for word in words)) > _ARGUMENT:
             return f"a command or variable of {size} bytes is too long: at most {_ARGUMENT}; use a file"
         if sum(len(word.encode()) for word in words) > 8 * _ARGUMENT:
-            return "the environment is too large"
+            return f"the environment is too large: at most {8 * _ARGUMENT} bytes"
         if room(files) > self.limits.disk_bytes:
             return f"the workspace is larger than the {self.limits.disk_bytes >> 20} MB of a sandbox"
         return ""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from murk.envs.sandbox import seccomp
 from murk.envs.sandbox.files import TIME
 from murk.envs.sandbox.limits import SandboxLimits
-from murk.envs.sandbox.root import Root, prelude
+from murk.envs.sandbox.root import FLAT, Root, prelude
 
 PATIENCE = 30.0
 """Seconds of real time that setting up or taking down may take on a busy machine before it counts as broken."""
@@ -86,7 +86,8 @@ def cell(
         numbers = [str(file.fileno() if file else 0) for file in (ready_in, gate_out, packed)]
         process = subprocess.Popen(
             [*_as_user(user), _program("bwrap"), "--args", str(given.fileno()), "--"]
-            + ["/bin/bash", "-c", prelude(limits, seconds, user, root.flat), "bash", *numbers, *command],
+            + [*(FLAT if root.flat else ()), "/bin/bash", "-c", prelude(limits, seconds, user)]
+            + ["bash", *numbers, *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -109,8 +109,8 @@ def _folders(files: Mapping[str, bytes]) -> set[str]:
 def _survey(folder: int, prefix: str = "") -> Iterator[tuple[str, int, str]]:
     """All files below a folder, sorted by name: path, size, and why it cannot be kept, if so.
 
-    Symbolic links are not followed. A folder that no workspace can have is named, and not entered; so descriptors, which
-    are held one per level, are few.
+    Symbolic links are not followed. A folder that no workspace can have is named and not entered, so that descriptors,
+    held one per level, are few.
     """
     for name in sorted(os.listdir(folder)):
         path = prefix + name

@@ -5,6 +5,10 @@ from dataclasses import dataclass, fields
 OPEN_FILES = 256
 """Files that one process may hold open."""
 
+LOCKED_KB = 64
+"""KB that one process may lock in memory: enough for a program that keeps a password, and little that a socket could
+refer to instead of holding a copy."""
+
 SHM_BYTES = 64 << 20
 """Bytes of /dev/shm."""
 

@@ -8,11 +8,11 @@ import weakref
 from pathlib import Path
 
 from murk.envs.sandbox.files import TIME
-from murk.envs.sandbox.limits import OPEN_FILES, SHM_BYTES, SandboxLimits
+from murk.envs.sandbox.limits import LOCKED_KB, OPEN_FILES, SHM_BYTES, SandboxLimits
 from murk.envs.sandbox.users import process_limit, root_folder
 
 ENVIRONMENT = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
+    "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
     "HOME": "/workspace",
     "USER": "agent",
     "LOGNAME": "agent",
@@ -36,8 +36,9 @@ _ETC = {
     "seed.sh": "RANDOM=20000101\n",  # each bash reads it first
 }
 _TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")  # links into /usr on most hosts, folders on some
-SHOWN = tuple(f"/{name}" for name in ("usr", *_TOP))
-"""Folders of the host that every sandbox shows, read-only."""
+_SHOWN = [Path("/", name).resolve() for name in ("usr", *_TOP)]
+_HIDDEN = [Path(name).resolve() for name in ("/usr/local", "/usr/src")]  # where others than the distribution put things
+_MURK = Path(__file__).resolve().parents[2]
 
 _FROM_ETC = ("alternatives", "ld.so.cache")  # what programs in /usr need to be found, and nothing secret
 
@@ -49,13 +50,13 @@ ready=$1 go=$2 archive=$3 folder=$4 command=$5; shift 5
 umask 022
 if ((archive)); then tar -x -f - -C /workspace <&$archive || exit; exec {{archive}}<&-; fi
 echo 1000 >/proc/self/oom_score_adj
-ulimit -c 0 -q 0 -f {file} -n {open} -t {seconds} -u {processes} -v {memory} || exit
+ulimit -c 0 -q 0 -l {locked} -f {file} -n {open} -t {seconds} -u {processes} -v {memory} || exit
 echo >&$ready && read -r -u $go || exit
 exec {{ready}}>&- {{go}}<&-
-cd -- "$folder" && exec env -i "$@" {flat}bash -c -- "$command"
+cd -- "$folder" && exec env -i "$@" /bin/bash -c -- "$command" bash
 """
-FLAT = f"{shutil.which('setarch') or 'setarch'} {os.uname().machine} -R "
-"""What has the kernel load programs at the same addresses in each run, as a Python `id` shows."""
+FLAT = ("setarch", os.uname().machine, "-R")
+"""A command to begin with, by which the kernel loads programs at the same addresses in each run."""
 
 _NAMESPACES = """--unshare-all --unshare-user --disable-userns --die-with-parent --new-session --clearenv
 --cap-drop ALL --uid 1000 --gid 1000 --hostname murk"""
@@ -64,25 +65,24 @@ _DISKS = """--proc /proc --dev /dev --size {shm} --perms 1777 --tmpfs /dev/shm -
 --size {disk} --perms 1777 --tmpfs /tmp --size {disk} --perms 0755 --tmpfs /workspace --chdir /workspace"""
 
 
-def prelude(limits: SandboxLimits, seconds: float, user: int | None, flat: bool) -> str:
+def prelude(limits: SandboxLimits, seconds: float, user: int | None) -> str:
     """The bash program that a sandbox begins with.
 
     Args:
         limits: What the command may use.
         seconds: Processor time of each process.
         user: Number of the host user.
-        flat: Whether addresses are the same in each run, where the host allows that.
 
     Its arguments: the descriptors to be ready on, to go on, and to unpack from or 0; the folder in the workspace; the
     command; and each variable of its environment as `NAME=value`.
     """
     return _PRELUDE.format(
         file=limits.file_bytes // 1024,
+        locked=LOCKED_KB,
         open=OPEN_FILES,
         seconds=math.ceil(seconds) + 1,
         processes=process_limit(limits.processes, user),
         memory=limits.memory // 1024,
-        flat=FLAT if flat else "",
     )
 
 
@@ -91,7 +91,8 @@ class Root:
 
     A folder rather than the empty root that bwrap makes, because that one's time, which `ls -la` shows, would vary.
 
-    A process that is killed leaves it behind: some twenty tiny files in /run, or for an ordinary user in /tmp.
+    A process that is killed leaves it behind, and so does one that was root when it made it and is no longer: a handful
+    of tiny files in /run, or for an ordinary user in /tmp.
 
     Attributes:
         flat: Whether programs are loaded at the same addresses in each run.
@@ -109,6 +110,7 @@ class Root:
         for name, text in _ETC.items():
             (root / "etc" / name).write_text(text)
         mounts += _mirror(root, tuple(f"etc/{name}" for name in _FROM_ETC))
+        mounts += _covered(root / "workspace")  # which is empty
         for path in (*root.rglob("*"), root):
             if not path.is_symlink():
                 path.chmod(0o755 if path.is_dir() else 0o644)
@@ -117,9 +119,22 @@ class Root:
         self.options = [*_NAMESPACES.split(), "--ro-bind", str(root), "/", *mounts, *disks]
 
 
+def shown(path: Path) -> bool:
+    """Whether every sandbox shows a path of the host: one in /usr or the like, but not in /usr/local or /usr/src."""
+    path = path.resolve()
+    return any(map(path.is_relative_to, _SHOWN)) and not any(map(path.is_relative_to, _HIDDEN))
+
+
 def _remove(root: Path, process: int) -> None:
     if os.getpid() == process:  # a forked child has a copy of the object, but the folder is its parent's
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _covered(empty: Path) -> list[str]:
+    """Puts an empty folder over those of the host's /usr that are not the distribution's, and over murk itself."""
+    there = [folder for folder in _HIDDEN if folder.is_dir() and any(map(folder.is_relative_to, _SHOWN))]
+    there += [_MURK] if shown(_MURK) else []
+    return [word for folder in there for word in ("--ro-bind", str(empty), str(folder))]
 
 
 def _mirror(root: Path, names: tuple[str, ...]) -> list[str]:

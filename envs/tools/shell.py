@@ -6,10 +6,19 @@ from typing import Any
 
 from murk.envs.desk import Desk
 from murk.envs.records import Completed, Failure, Run
-from murk.envs.sandbox.limits import SandboxLimits
+from murk.envs.sandbox.limits import INODES, SandboxLimits
 from murk.envs.settings import check_range
 
 MAX_COMMAND = 20_000
+
+_LIMITS = SandboxLimits()
+_DESCRIPTION = (
+    "Run a bash command in your workspace, in a sandbox without network. Every call is a new shell. It may use "
+    f"{_LIMITS.processes} processes, {_LIMITS.memory >> 20} MB of memory, files of {_LIMITS.file_bytes >> 20} MB, "
+    f"{_LIMITS.disk_bytes >> 20} MB and {INODES} files in all. You see the last {_LIMITS.output_chars} characters of "
+    f"stdout and of stderr. Kept are up to {_LIMITS.files} files of up to {_LIMITS.kept_file_bytes >> 20} MB each and "
+    f"{_LIMITS.kept_bytes >> 20} MB in all; not kept are links, modes and empty folders."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +28,16 @@ class ShellTool:
     longest: float = 60.0
 
     def __post_init__(self) -> None:
-        check_range("longest", self.longest, 0.1, SandboxLimits().seconds)
+        check_range("longest", self.longest, 0.1, _LIMITS.seconds)
 
-    description = "Run a bash command in your workspace, in a sandbox without network. Every call is a new shell."
+    description = _DESCRIPTION
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         return {
             "type": "object",
             "properties": {
-                "cmd": {"type": "string", "description": "the command"},
+                "cmd": {"type": "string", "description": f"the command, at most {MAX_COMMAND} characters"},
                 "timeout": {
                     "type": "number",
                     "minimum": 0.1,
@@ -48,7 +57,9 @@ class ShellTool:
     def run(self, arguments: Mapping[str, Any], desk: Desk) -> str:
         command, env = arguments["cmd"], arguments["env"]
         if not command.strip() or len(command) > MAX_COMMAND or "\0" in command:
-            return f"Error: cmd has {len(command)} characters; allowed are 1 to {MAX_COMMAND} without NUL."
+            return (
+                f"Error: cmd has {len(command)} characters; allowed are 1 to {MAX_COMMAND}, not all blank, without NUL."
+            )
         if not all(isinstance(value, str) for value in env.values()):
             return "Error: the values of env must be texts."
         pairs = tuple(sorted(env.items()))
@@ -57,7 +68,5 @@ class ShellTool:
             return f"Error: {answer.message}"
         assert isinstance(answer, Completed)
         parts = [f"exit code {answer.exit_code}", *answer.notes]
-        parts += [f"stdout:\n{answer.stdout}"] * bool(answer.stdout) + [f"stderr:\n{answer.stderr}"] * bool(
-            answer.stderr
-        )
+        parts += [f"{name}:\n{text}" for name, text in (("stdout", answer.stdout), ("stderr", answer.stderr)) if text]
         return "\n".join(parts)
