@@ -15,8 +15,10 @@ _KEYS = re.compile(r"[^\s,;]+")
 _KEY = re.compile(r"web_[0-9a-f]{8}")
 # What follows the label of a link: an address with pairs of parentheses within, and a title.
 _TARGET = re.compile(
-    r"\]\(\s?(?:<((?:https?://|/web/\d)[^\s<>]*+)>|((?:https?://|/web/\d)(?:[^\s<>()]++|\([^\s<>()]*+\))*+))"
+    r"\]\(\s?(?:<((?:https?://|/web/\d)[^\s<>]*+)>"
+    r"|((?:https?://|/web/\d)(?:[^\s<>()]++|\((?:[^\s<>()]++|\([^\s<>()]*+\))*+\))*+))"
     r"""(?:\s(?:"[^"\n]{0,300}"|'[^'\n]{0,300}'))?\s?\)"""
+    r"|\]\(((?:https?://|/web/\d)[^\s<>()]*+\([^\s<>()]*+)\)"  # one that its author did not close
 )
 _LABEL = 500  # characters
 MAX_CITATIONS = 2_000
@@ -62,7 +64,7 @@ def citations(report: str, pages: Mapping[str, Page]) -> list[Citation]:
         found += _cited(mark, known) if mark.re is _CITE else [_linked(report, mark, known)]
         if len(found) >= MAX_CITATIONS:
             break
-    return found[:MAX_CITATIONS]
+    return sorted(found[:MAX_CITATIONS], key=lambda citation: citation.start)
 
 
 class _Known:
@@ -104,4 +106,4 @@ def _linked(report: str, mark: re.Match[str], known: _Known) -> Citation:
         depth += (report[start] == "]") - (report[start] == "[")
     if depth:
         start = mark.start()
-    return Citation(start, report[start : mark.end()], known.page(mark[1] or mark[2]))
+    return Citation(start, report[start : mark.end()], known.page(mark[1] or mark[2] or mark[3]))

@@ -121,9 +121,8 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
         has_shell = any(isinstance(offer.tool, ShellTool) for offer in self.offers.values())
         self.sandbox = Sandbox() if has_shell and replay in (False, "rerun") else None
         if self.sandbox:
-            self.sandbox.check_hidden(
-                Path(path) for path in (snapshot, tasks, retrievals) if isinstance(path, str | Path)
-            )
+            places = (snapshot, tasks, retrievals, getattr(self.web, "folder", None))
+            self.sandbox.check_hidden(Path(place) for place in places if isinstance(place, str | Path))
         self.replay = replay
         self.dialect, self.max_steps, self.render_mode = dialect, max_steps, render_mode
         self.budget, self.prices = dict(budget or {}), Prices.of(prices)

@@ -29,6 +29,10 @@ class Held:
         assert self._again is not None
         return self._again(self._kept)
 
+    def same(self, other: "Held") -> bool:
+        """Whether another delivery is known to have been the same, at no cost."""
+        return self._kept == other._kept
+
     def text(self) -> str:
         """Its text."""
         return self.page.text
@@ -37,8 +41,8 @@ class Held:
 class Delivered(Mapping[str, Page]):
     """Pages by canonical URL, in the order of their first delivery.
 
-    A page is what was delivered of it: where that were several captures, the latest delivery of each date counts, and
-    the page has the text of all, one below the other, so that what the agent looks up later takes no evidence away.
+    A page is what was delivered of it: where that differed, as captures do, or what a fault had made of one, it is the
+    latest with the text of all, one below the other, so that what the agent looks up later takes no evidence away.
 
     Args:
         again: Gives the page that is held by its request, for those that `unchanged` knows; None to hold all.
@@ -47,23 +51,25 @@ class Delivered(Mapping[str, Page]):
 
     def __init__(self, again: Again | None = None, unchanged: Callable[[Page], bool] = lambda page: False) -> None:
         self._again, self._unchanged = again, unchanged
-        self._held: dict[str, dict[str, Held]] = {}
+        self._held: dict[str, list[Held]] = {}
 
     def add(self, page: Page, request: Request) -> Held:
         """A page has been delivered."""
         held = Held(page, request, self._again if self._unchanged(page) else None)
-        captures = self._held.get(page.url)
-        if captures is None:
-            self._held[page.url] = {page.date: held}
+        others = self._held.get(page.url)
+        if others is None:
+            self._held[page.url] = [held]
         else:
-            captures[page.date] = held
+            self._held[page.url] = [*(one for one in others if not one.same(held)), held]
         return held
 
     def __getitem__(self, url: str) -> Page:
-        captures = [held.page for held in self._held[url].values()]
-        if len(captures) == 1:
-            return captures[0]
-        return replace(captures[-1], text="\n\n".join(page.text for page in captures))
+        pages = [held.page for held in self._held[url]]
+        texts: list[str] = []
+        for page in pages:
+            if not any(page.text in text for text in texts):
+                texts = [*(text for text in texts if text not in page.text), page.text]
+        return replace(pages[-1], text="\n\n".join(texts)) if len(pages) > 1 else pages[0]
 
     def __contains__(self, url: object) -> bool:
         return url in self._held

@@ -6,15 +6,17 @@ anchor instead of the whole file. An anchor that fits nowhere, or in several pla
 
 import re
 from difflib import SequenceMatcher
+from itertools import islice
 
 from murk.envs.dialects.loose_json import shorten
 
 MIN_RATIO = 0.8
 MIN_LEAD = 0.05
-MAX_WORK = 500_000
-MAX_ALIKE = 30
+MAX_WORK = 250_000
+MAX_ALIKE = 3
+MAX_TEXT = 1 << 20  # characters in which anything but the exact anchor is looked for
 _SHOWN = 5
-_RUN = re.compile(r"\S+")
+_TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 class PatchRefused(Exception):
@@ -24,9 +26,9 @@ class PatchRefused(Exception):
 def apply_patch(text: str, anchor: str, content: str) -> tuple[str, str]:
     """Replaces the one place that the anchor means, and nothing around it.
 
-    First the exact text; else the text that equals the anchor but for white space, new lines with the indentation that
-    is there; else the lines most like the anchor, if they are at least `MIN_RATIO` alike and no others come within
-    `MIN_LEAD` of that, as far as it is clear where the anchor begins and ends in them.
+    First the exact text; else the words and signs of the anchor with other white space between them, new lines with the
+    indentation that is there; else the lines most like the anchor, if they are at least `MIN_RATIO` alike and no others
+    come within `MIN_LEAD` of that, as far as it is clear where the anchor begins and ends in them.
 
     Returns:
         The new text, and where it was changed, in words.
@@ -45,11 +47,13 @@ def apply_patch(text: str, anchor: str, content: str) -> tuple[str, str]:
             times = max(2, text.count(anchor))  # places that overlap count as one there
             raise PatchRefused(f"the anchor occurs {times} times ({_lines_of(text, anchor)}); lengthen it")
         return text[:at] + content + text[at + len(anchor) :], f"line {_line(text, at)}"
+    if len(text) > MAX_TEXT:
+        raise PatchRefused("the anchor does not occur in the file, which is too long to look for something alike")
     span = _but_for_space(text, anchor)
     if span is None:
         return _replace_alike(text, anchor, content)
     start, end = span
-    return text[:start] + _fitted(text, start, anchor, content) + text[end:], f"line {_line(text, start)}"
+    return text[:start] + _fitted(text, span, anchor, content) + text[end:], f"line {_line(text, start)}"
 
 
 def _line(text: str, at: int) -> int:
@@ -66,44 +70,56 @@ def _lines_of(text: str, anchor: str) -> str:
 
 
 def _but_for_space(text: str, anchor: str) -> tuple[int, int] | None:
-    """Where the text equals the anchor if white space is left out of both; None if it does nowhere.
+    """Where the text has the words and signs of the anchor with other white space between them; None if nowhere.
 
     Raises:
-        PatchRefused: it does in several places.
+        PatchRefused: it has them in several places.
     """
-    bare, wanted = "".join(text.split()), "".join(anchor.split())
-    at = bare.find(wanted)
+    tokens, wanted = ["\n" + "\n".join(_TOKEN.findall(one)) + "\n" for one in (text, anchor)]
+    at = tokens.find(wanted)
     if at < 0:
         return None
-    start, end = _unbared(text, at), _unbared(text, at + len(wanted) - 1) + 1
-    again = bare.find(wanted, at + 1)
+    start, end = _span(text, tokens.count("\n", 0, at), wanted.count("\n") - 1)
+    again = tokens.find(wanted, at + 1)
     if again >= 0:
-        lines = f"lines {_line(text, start)} and {_line(text, _unbared(text, again))}"
-        times = max(2, bare.count(wanted))
+        other, _ = _span(text, tokens.count("\n", 0, again), 1)
+        times, lines = max(2, tokens.count(wanted)), f"lines {_line(text, start)} and {_line(text, other)}"
         raise PatchRefused(f"but for white space the anchor occurs {times} times (among them {lines}); lengthen it")
+    ends = (anchor[0].isspace(), text[start - 1 : start]), (anchor[-1].isspace(), text[end : end + 1])
+    if any(space and beside and not beside.isspace() for space, beside in ends):
+        raise PatchRefused(f"the anchor is like line {_line(text, start)}, which goes on beside it; copy it exactly")
     return start, end
 
 
-def _unbared(text: str, number: int) -> int:
-    """Place of a character, by its number among those that are no white space."""
-    for run in _RUN.finditer(text):
-        if number < run.end() - run.start():
-            return run.start() + number
-        number -= run.end() - run.start()
-    raise AssertionError("there are not so many characters")
+def _span(text: str, first: int, count: int) -> tuple[int, int]:
+    """Where some tokens stand, by the number of the first and how many they are."""
+    found = [match.span() for match in islice(_TOKEN.finditer(text), first, first + count)]
+    return found[0][0], found[-1][1]
 
 
-def _fitted(text: str, start: int, anchor: str, content: str) -> str:
+def _fitted(text: str, span: tuple[int, int], anchor: str, content: str) -> str:
     """Content for a place that differs from the anchor in white space: without what the anchor has around it, and its
     lines indented as the place is."""
+    start, end = span
     lead, tail = anchor[: len(anchor) - len(anchor.lstrip())], anchor[len(anchor.rstrip()) :]
-    content = content.removeprefix(lead).removesuffix(tail)
+    first, *rest = content.removeprefix(lead).removesuffix(tail).split("\n")
     here = text[text.rfind("\n", 0, start) + 1 : start]
-    first, *rest = content.split("\n")
     theirs = lead.rpartition("\n")[2]
-    if theirs and not here.strip():
-        rest = [here + line.removeprefix(theirs) if line.startswith(theirs) else line for line in rest]
+    if rest and here and not here.strip() and (theirs or _shifted(text[start:end], anchor.strip(), here)):
+        rest = [here + line.removeprefix(theirs) if line.startswith(theirs) and line else line for line in rest]
     return "\n".join([first, *rest])
+
+
+def _shifted(place: str, anchor: str, indent: str) -> bool:
+    """Whether the lines of a place are those of the anchor, each but the first indented by so much more."""
+    there, wanted = place.split("\n")[1:], anchor.split("\n")[1:]
+    return len(there) == len(wanted) and all(
+        not line.strip() or _indent(line) == indent + _indent(other) for line, other in zip(there, wanted, strict=True)
+    )
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _replace_alike(text: str, anchor: str, content: str) -> tuple[str, str]:
@@ -112,11 +128,11 @@ def _replace_alike(text: str, anchor: str, content: str) -> tuple[str, str]:
     number = _most_alike([line.strip() for line in lines], wanted)
     old = "".join(lines[number : number + len(wanted)])
     before = "".join(lines[:number])
-    target = "\n".join(wanted)
-    start, end = _within(old, target, number)
-    start, end = len(before) + start, len(before) + end
-    where = f"line {number + 1}, in place of {shorten(text[start:end])}, which is most like the anchor"
-    return text[:start] + _fitted(text, start, anchor, content) + text[end:], where
+    start = len(before) + len(old) - len(old.lstrip())
+    first, last = _within(old.strip(), "\n".join(wanted), number)
+    span = start + first, start + last
+    where = f"line {number + 1}, in place of {shorten(text[span[0] : span[1]])}, which is most like the anchor"
+    return text[: span[0]] + _fitted(text, span, anchor, content) + text[span[1] :], where
 
 
 def _within(old: str, target: str, number: int) -> tuple[int, int]:
@@ -125,21 +141,31 @@ def _within(old: str, target: str, number: int) -> tuple[int, int]:
     Raises:
         PatchRefused: that is not clear.
     """
-    matcher = SequenceMatcher(None, old, target, autojunk=False)
-    changes = [change for change in matcher.get_opcodes() if change[0] != "equal"]
     start, end = 0, len(old)
-    for kind, first, last, begin, stop in changes:
-        if first == 0 and kind == "delete":
-            start = last
-        elif last == len(old) and kind == "delete":
-            end = first
-        elif (first == 0 or last == len(old)) and len(old[first:last].strip()) > stop - begin:
-            raise PatchRefused(f"the anchor is like line {number + 1}, but not clear in its ends; copy it exactly")
+    clear = len(old) <= 2 * len(target)
+    for kind, first, last, begin, stop in (
+        SequenceMatcher(None, old, target, autojunk=False).get_opcodes() if clear else ()
+    ):
+        at_end = first == 0 or last == len(old)
+        if kind == "equal" or not at_end:
+            continue
+        if kind == "delete":
+            start, end = (last, end) if first == 0 else (start, first)
+        elif kind == "insert":
+            clear = clear and not target[begin:stop].strip()
+        else:
+            clear = clear and len(old[first:last].strip()) <= stop - begin <= 2 * (last - first)
+    if not clear or _splits_word(old, start) or _splits_word(old, end):
+        raise PatchRefused(f"the anchor is like line {number + 1}, but not clear in its ends; copy it exactly")
     while start < end and old[start].isspace():
         start += 1
     while start < end and old[end - 1].isspace():
         end -= 1
     return start, end
+
+
+def _splits_word(text: str, at: int) -> bool:
+    return 0 < at < len(text) and text[at - 1 : at + 1].isalnum()
 
 
 def _most_alike(bare: list[str], wanted: list[str]) -> int:

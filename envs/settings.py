@@ -5,9 +5,10 @@ YAML and JSON know fewer types than Python: a whole number may stand for a float
 
 import math
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from inspect import Parameter, signature
+from numbers import Integral, Real
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from murk.envs.errors import UnknownName, UsageError
@@ -57,10 +58,14 @@ def check_range(what: str, value: float, least: float, most: float = math.inf) -
 @cache
 def _parameters(taker: Callable[..., Any]) -> tuple[dict[str, tuple[Any, bool]], bool]:
     """Annotation of each parameter and whether it must be given; and whether any other name is taken, too."""
-    found = signature(taker).parameters
     try:
-        hints = get_type_hints(getattr(taker, "__init__") if isinstance(taker, type) else taker)  # noqa: B009
-    except NameError:  # an annotation of somebody else's that only a type checker can read
+        found = signature(taker).parameters
+    except (ValueError, TypeError):  # written in C
+        return {}, True
+    own = isinstance(taker, type) and "__init__" in vars(taker)
+    try:
+        hints = get_type_hints(getattr(taker, "__init__") if own else taker)  # noqa: B009
+    except (NameError, TypeError, AttributeError):  # of somebody else, and only a type checker can read it
         hints = {}
     named = {
         name: (hints.get(name, Any), parameter.default is Parameter.empty)
@@ -79,15 +84,24 @@ def _fits(value: Any, hint: Any) -> bool:
         return value in get_args(hint)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return isinstance(value, Mapping)
-    if origin in (tuple, list):
+    if origin in (tuple, list, Sequence):
         kinds = [kind for kind in get_args(hint) if kind is not Ellipsis]
         alike = len(kinds) == 1 or len(set(kinds)) == 1
         return isinstance(value, list | tuple) and (not alike or all(_fits(item, kinds[0]) for item in value))
     if hint in (int, float) and isinstance(value, bool):
         return False
     if hint is float:
-        return isinstance(value, int | float) and abs(value) < math.inf and abs(value) < 1e300
+        return isinstance(value, Real) and _finite(value)
+    if hint is int:
+        return isinstance(value, Integral)
     return isinstance(value, hint) if hint in _WORDS else True
+
+
+def _finite(value: Real) -> bool:
+    try:
+        return abs(float(value)) < math.inf
+    except OverflowError:
+        return False
 
 
 def _words(hint: Any) -> str:
@@ -98,6 +112,6 @@ def _words(hint: Any) -> str:
         return ", ".join(map(str, get_args(hint)))
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return "mappings"
-    if origin in (tuple, list):
+    if origin in (tuple, list, Sequence):
         return "lists"
     return _WORDS.get(hint, getattr(hint, "__name__", str(hint)))

@@ -11,7 +11,7 @@ _LONGEST = 20_000
 # Tags of calls as other formats have them, as regular expressions.
 TAGS = ("tool_?calls?", "function_?calls?", r"function=[\w.-]+", r"invoke\s+name=[^<>]*")
 # Such a tag and the JSON behind it, or one that names its tool. One with a backslash after its < is plain text.
-_CALLED = re.compile(rf"<\s*+(?:(?:{TAGS[0]}|{TAGS[1]})\s*+>\s*+[{{\[]|{TAGS[2]}\s*+>|invoke\s++name=)", re.IGNORECASE)
+_CALLED = re.compile(rf"<\s*+(?:(?:{TAGS[0]}|{TAGS[1]})\s*+>\s*+[{{\[]|{TAGS[2]}\s*+>|{TAGS[3]}>)", re.IGNORECASE)
 _CALL = ({"name", "arguments"}, {"name", "parameters"}, {"function"}, {"tool_calls"})
 _KEYS = {"name", "arguments", "parameters", "id", "type", "function", "tool_calls", "role", "content"}
 
@@ -34,5 +34,10 @@ def _is_call(text: str) -> bool:
         return False
     calls = value if isinstance(value, list) and value else [value]
     return all(
-        isinstance(call, dict) and call.keys() <= _KEYS and any(keys <= call.keys() for keys in _CALL) for call in calls
+        isinstance(call, dict)
+        and call.keys() <= _KEYS
+        and any(keys <= call.keys() for keys in _CALL)
+        and isinstance(call.get("function", {}), dict)
+        and isinstance(call.get("tool_calls", []), list)
+        for call in calls
     )

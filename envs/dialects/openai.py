@@ -4,6 +4,7 @@ Reasoning stands in `reasoning_content`, as most servers of open models have it,
 """
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ EMPTY = "The message is empty; it must have tool_calls or the text of the final 
 _TAGS = tags.Tags("think", foreign=TAGS)
 _MESSAGE = 'a turn is {"role": "assistant", "content": ..., "tool_calls": [...]} or the plain text of the final answer'
 _LIKE = f"The turn looks like a call but is none; {_MESSAGE}."
+_CALLS = re.compile(r'\{[^{}]*?"tool_calls"\s*+:')
 _MESSAGE_KEYS = {"role", "content", "tool_calls", "reasoning_content"}
 _CALL = 'a call is {"id": "...", "type": "function", "function": {"name": "<tool>", "arguments": "<JSON object>"}}'
 
@@ -36,7 +38,7 @@ def read(text: str) -> Draft:
     draft = Draft()
     message = _message(text)
     if message is None:
-        if '"tool_calls"' in text:
+        if _CALLS.search(text):
             draft.calls.append(_LIKE)
         _read_content(text, draft)
     elif isinstance(message, str):

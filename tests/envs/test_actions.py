@@ -114,7 +114,10 @@ def test_what_was_meant_as_a_call_does_not_end_the_episode(dialect: str) -> None
         quoted = text.replace("<", "<\\")
         assert parse(quoted, dialect, TOOLS).answer is not None
         assert parse(render_turn(Turn(answer=text), dialect), dialect, TOOLS).answer == text
-    for text in ('{"year": 1890}', "The tag <toolcall> holds JSON.", '{"name": "Skerry", "built": 1890}', "f<invoke"):
+    plain = ['{"year": 1890}', "The tag <toolcall> holds JSON.", '{"name": "Skerry", "built": 1890}', "f<invoke"]
+    plain += ['{"function": "sigmoid"}', '[{"name": "France", "function": "capital"}]', 'see <invoke name="x" for it']
+    plain += ['The field "tool_calls" holds the calls: those of a message.', '<invoke name="x<y">']
+    for text in plain:
         assert parse(text, dialect, TOOLS).answer == text
 
 

@@ -117,12 +117,24 @@ LINE = "  It was lit in 1874, says the harbour register [1]. It stands.\n"
     ("text", "anchor", "content", "after"),
     [
         (LINE, "in 1874 , says the harbour register", "in 1875", "  It was lit in 1875 [1]. It stands.\n"),
-        (LINE, "was lit in 1874, said the harbour register [1]. It stand", "is", "  It iss.\n"),
         (LINE, "It was lit in 1874, said the harbour registry [1].", "It is.", "  It is. It stands.\n"),
         ("def f():\n    a = 1\n    b = 2\n", "a  = 1", "a = 3", "def f():\n    a = 3\n    b = 2\n"),
         ("def f():\n    a = 1\n", "  a =  1\n", "  a = 3\n  c = 4\n", "def f():\n    a = 3\n    c = 4\n"),
         ("one\ntwo\n  three\nfour\n", "two\nthree", "2\n3", "one\n2\n3\nfour\n"),
         ("a b\nc\n", "b c", "d", "a d\n"),
+        (
+            "class A:\n    def f(self):\n        return 1\n",
+            "def f(self):\n    return 1\n",
+            "def f(self):\n    return 2\n",
+            "class A:\n    def f(self):\n        return 2\n",
+        ),
+        (
+            "def f():\n    a = 1\n\n    b = 2\n",
+            "a = 1\n    b = 2",
+            "a = 3\n\n    b = 4",
+            "def f():\n    a = 3\n\n    b = 4\n",
+        ),
+        ("import os.path\n", "import  os", "import sys", "import sys.path\n"),
     ],
 )
 def test_a_patch_replaces_what_the_anchor_means_and_no_more(text: str, anchor: str, content: str, after: str) -> None:
@@ -133,7 +145,21 @@ def test_a_patch_replaces_what_the_anchor_means_and_no_more(text: str, anchor: s
     ("text", "anchor", "why"),
     [
         ("aaa\n", "aa", "2 times"),
-        ("a b\na  b\n", "ab", "but for white space the anchor occurs 2 times"),
+        (LINE, "was lit in 1874, said the harbour register [1]. It stand", "not clear in its ends"),
+        ("a, b\na  , b\n", "a , b", "but for white space the anchor occurs 2 times"),
+        ("year: 18905\n", "year: 1890\n", "does not occur|goes on|not clear"),
+        ("import os.path\nx = 1\n", "import os\n", "goes on beside it"),
+        ("total 1 23 4\n", "12 3", "does not occur"),
+        (
+            "def foo(a, b, c):\n\n    return compute(a, b, c)\n}\nrest\n",
+            "def foo(a, b, c):\n    retrun compute(a, b, c)\n}",
+            "not clear in its ends",
+        ),
+        (
+            "The first sentence of it all is here.\nEnd of the line\n",
+            "The first sentense of it all is here. End",
+            "not clear in its ends",
+        ),
         ("The keeper was Ada Merrow of Skerry.\n", "The keeper was Ada Merrow off", "not clear in its ends"),
     ],
 )
@@ -149,6 +175,12 @@ def test_a_patch_in_doubt_is_refused(text: str, anchor: str, why: str) -> None:
         ("a " * 400_000, "a" * 5_000),
         (" " * 8_000_000, "a"),
         ("ab\n" * 90_000, "b a"),
+        (" " * 400_000 + "a b c d e f g h i j k l m " * 8 + "Q\n", "a b c d e f g h i j k l m " * 8 + "RR and more"),
+        ("a b " * 2_000_000, "b  b"),
+        (
+            "\n".join("".join("ab"[(i * i + j * i) % 11 % 2] for i in range(540)) for j in range(500)),
+            "".join("ab"[(i * i + 3 * i) % 13 % 2] for i in range(540)),
+        ),
     ],
 )
 def test_no_patch_takes_long(text: str, anchor: str) -> None:
