@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from murk.envs.records import Page, Request
 
+MOST = 8  # deliveries of one page that are held, the latest
 Again = Callable[[Request], Page]
 
 
@@ -60,7 +61,7 @@ class Delivered(Mapping[str, Page]):
         if others is None:
             self._held[page.url] = [held]
         else:
-            self._held[page.url] = [*(one for one in others if not one.same(held)), held]
+            self._held[page.url] = [*(one for one in others if not one.same(held)), held][-MOST:]
         return held
 
     def __getitem__(self, url: str) -> Page:

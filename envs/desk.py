@@ -120,7 +120,7 @@ class Desk:
         exchanges: All exchanges of the present step.
         limited: Whether anything that may be spent has a limit.
         todo: The items of the todo tool, by id.
-        pages: Pages delivered in this episode, by canonical URL, the latest delivery of each.
+        pages: Pages delivered in this episode, by canonical URL (`murk.envs.delivered.Delivered`).
         summaries: Whether long results are cut, their whole text kept in the workspace (summary-aware storage).
         readable: Whether a tool can read the workspace, so that it makes sense to keep them there.
     """

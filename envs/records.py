@@ -358,7 +358,7 @@ class Trajectory:
         intensity: Its intensity, in [0, 1].
         question: What the policy read first.
         steps: The turns.
-        pages: Pages delivered, as (canonical URL, sha256 of the text), the latest delivery of each.
+        pages: Pages delivered, as (canonical URL, sha256 of the text); the text is all that was delivered of it.
         commands: Shell commands as (request key, encoded response), for replay.
         events: Firings of faults.
         error: What broke in murk or the machine; None if nothing did.

@@ -45,7 +45,7 @@ class Workspace:
             path, (text, size) = next(iter(self._aside.items()))
             del self._aside[path]
             self._waiting -= size
-            if self._keep(path, text().encode("utf-8", "replace")[: self.file_bytes]) is None:
+            if self._keep(path, text().encode("utf-8", "replace")) is None:
                 self._laid.add(path)
         return self._files
 
@@ -65,13 +65,22 @@ class Workspace:
             number += 1
             stem, ending = posixpath.splitext(path)
             name = f"{stem}-{number}{ending}"
-        size = min(size, self.file_bytes)
         others = self._waiting - self._aside.get(name, (text, 0))[1]
-        if self._problem(name, others + size, len(self._aside) - (name in self._aside)):
-            return None
+        more = len(self._aside) - (name in self._aside)
+        if size > self.file_bytes or self._problem(name, others + size, more):
+            return name if self._laid_now(name, text) else None
         self._waiting = others + size
         self._aside[name] = text, size
         return name
+
+    def _laid_now(self, name: str, text: Callable[[], str]) -> bool:
+        """Keeps a text at once, whole or not at all: where room is scarce its true size counts, and no guess."""
+        _ = self.files
+        data = text().encode("utf-8", "replace")
+        if len(data) > self.file_bytes or self._keep(name, data):
+            return False
+        self._laid.add(name)
+        return True
 
     def change(self, path: str, data: bytes | None) -> str | None:
         """Sets or removes (None) a file as a shell command did.

@@ -33,7 +33,6 @@ LEAST_WORDS = 4
 MOST_CLAIMS = 1_000
 _MARK = re.compile("\x00(\\d+)\x00")
 _STOP = re.compile(r"(?<=[.!?;])(?<!\b[A-Z]\.)\s+|(?<=[。！？；])")
-_LABEL = re.compile(r"\[([^\[\]]*)\]\(")
 _HALF = {"met": 1.0, "partial": 0.5, "unmet": 0.0}
 
 
@@ -135,9 +134,9 @@ def claims(trajectory: Trajectory, pages: Mapping[str, str]) -> list[Claim]:
     urls = list(known) if len(known) == len(found) else [citation.url for citation in found]
     marked, end = [], 0
     for number, citation in enumerate(found):
-        label = _LABEL.match(citation.text)
-        marked += [report[end : citation.start], label[1] if label else "", f"\x00{number}\x00"]
-        end = citation.start + len(citation.text)
+        label = citation.text[1:].partition("](")[0] if citation.text.startswith("[") else ""
+        marked += [report[end : citation.start], label, f"\x00{number}\x00"]
+        end = max(end, citation.start + len(citation.text))  # one may stand within the label of another
     marked.append(report[end:])
     out: list[Claim] = []
     for line in "".join(marked).splitlines():

@@ -24,8 +24,8 @@ def pages_of(snapshot: Path, trajectory: Trajectory, delivered: Mapping[str, str
 def true_texts(snapshot: Snapshot, trajectory: Trajectory, delivered: Mapping[str, str]) -> dict[str, str]:
     """Texts of the pages that an episode opened, as the snapshot holds them, by canonical URL.
 
-    Of several captures of a page the one that reads as it was delivered counts, so that an old page is no false one; if
-    there is none, the one that was asked for. Pages that the snapshot does not hold, as planted ones, are left out.
+    Of several captures of a page those count that were delivered, so that an old page is no false one; if there is
+    none, the one that was asked for. Pages that the snapshot does not hold, as planted ones, are left out.
 
     Raises:
         UsageError: the snapshot is not the one of the episode, or is damaged.
@@ -49,9 +49,13 @@ def _page(snapshot: Snapshot, request: Mapping[str, str | None]) -> Page | None:
 
 
 def _as_delivered(snapshot: Snapshot, page: Page, text: str) -> str:
-    if page.text == text or any(snapshot.page(page.url, date).text == text for date in page.captures):
-        return text
-    return page.text
+    """The text if it is made of true captures alone, one below the other; else those in it, and the one asked for."""
+    captures = dict.fromkeys([page.text, *(snapshot.page(page.url, date).text for date in page.captures)])
+    whole = [one for one in captures if one in text]
+    rest = text
+    for one in sorted(whole, key=len, reverse=True):
+        rest = rest.replace(one, "")
+    return "\n\n".join(dict.fromkeys([*whole, page.text])) if rest.strip() else text
 
 
 @lru_cache(maxsize=1)

@@ -133,27 +133,29 @@ class BatchWebSurfer:
 
 
 def _shared_out(answers: Sequence[Response], topk: int) -> Sequence[Sequence[Hit]]:
-    """Each query gets topk // n hits; what one leaves unused, and the remainder, go to those with more to give. A page
-    is listed under the first query that found it."""
+    """Each query gets topk // n hits, at least one while there are any left; what one leaves unused, and the remainder,
+    go to those with more to give. A page is listed under the first query that found it."""
     found = [answer.hits if isinstance(answer, Hits) else () for answer in answers]
     if len(found) == 1:
         return [found[0][:topk]]
-    quota = max(1, topk // len(found))
+    quota, left = max(1, topk // len(found)), topk
     seen: set[str] = set()
     chosen: list[list[Hit]] = []
     spare: list[tuple[int, Hit]] = []
     for i, hits in enumerate(found):
         fresh = [hit for hit in hits if hit.url not in seen]
-        chosen.append(fresh[:quota])
+        chosen.append(fresh[: min(quota, left)])
+        left -= len(chosen[i])
         seen.update(hit.url for hit in chosen[i])
         spare += [(i, hit) for hit in fresh[quota:]]
     for i, hit in spare:
-        if sum(map(len, chosen)) >= topk:
+        if not left:
             break
         if hit.url not in seen:
+            left -= 1
             seen.add(hit.url)
             chosen[i].append(hit)
-    return [some if i < topk else () for i, some in enumerate(chosen)]  # of more queries than hits the first have one
+    return chosen
 
 
 def _failed(answer: Response) -> str:

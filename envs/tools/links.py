@@ -9,6 +9,7 @@ from murk.envs.citations import cite_key
 from murk.envs.desk import Desk, named
 from murk.envs.records import Failure, LinkList, Links
 from murk.envs.settings import check_range
+from murk.envs.web.urls import dated
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +45,5 @@ class LinksTool:
         assert isinstance(answer, LinkList)
         rows = [json.dumps({"url": link.url, "text": link.text}, ensure_ascii=False) for link in answer.links]
         text = f"{len(rows)} links of {answer.url}\n" + "\n".join(rows)
-        return desk.short(text, self.inline, f"links/{cite_key(answer.url)}{named(arguments.get('at', ''))}.txt")
+        at = arguments.get("at") or dated(arguments["url"])[1] or ""
+        return desk.short(text, self.inline, f"links/{cite_key(answer.url)}{named(at[:40])}.txt")

@@ -11,7 +11,9 @@ from murk.rewards.judges.hedges import fills, frame, in_a_row, numbers_in_a_row,
 from murk.rewards.judges.numbers import Number, found
 from murk.rewards.judges.visible import visible
 
-_LINK_TARGET = re.compile(r"\]\([^()\s]{0,2048}\)|\\cite\{[^{}]{0,40}\}")
+_LINK_TARGET = re.compile(
+    r"""\]\((?:[^()\s]++|\([^()\s]*+\))*+(?:\s(?:"[^"\n]{0,300}"|'[^'\n]{0,300}'))?\)|\\cite\s?\{[^{}]{0,2000}\}"""
+)
 _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>()\[\]{}\"'。，、；！？]+")
 _SHORT = (
     "Mt",

@@ -32,6 +32,7 @@ from murk.envs.records import (
 )
 from murk.envs.tools import check_arguments, profile
 from murk.envs.web.snapshot import Snapshot
+from murk.envs.web.urls import dated
 from murk.envs.workspace import Workspace, clean_path
 
 
@@ -174,13 +175,18 @@ def test_of_more_queries_than_hits_the_first_have_one(desk: Desk) -> None:
         use(desk, "batch_web_surfer", action="batch_search", queries=["lighthouse", "ferry", "keeper"], topk=2)
     )
     assert [len(block["results"]) for block in found] == [1, 1, 0]
+    found = json.loads(
+        use(desk, "batch_web_surfer", action="batch_search", queries=["zyzzyva", "quokka", "ferry"], topk=2)
+    )
+    assert [len(block["results"]) for block in found] == [0, 0, 2]
 
 
 def test_the_whole_list_of_links_is_that_of_the_capture_asked_for() -> None:
     class Dated:
         def answer(self, request: Request, call: Call) -> Response:
             assert isinstance(request, Links)
-            return LinkList(request.url, tuple(Link(f"https://b.example/{request.at}/{i}") for i in range(200)))
+            address, date = dated(request.url)
+            return LinkList(address, tuple(Link(f"https://b.example/{request.at or date}/{i}") for i in range(200)))
 
     workspace = Workspace()
     desk = Desk(Router(Dated(), workspace, NoShell()), workspace, Budget(), Prices(), count_tokens)
@@ -189,6 +195,9 @@ def test_the_whole_list_of_links_is_that_of_the_capture_asked_for() -> None:
         path = f"links/{cite_key(url)}{name}.txt"
         assert f"the whole text is the file {path}" in use(desk, "links", url=url, at=at)
         assert f"/{at}/199" in use(desk, "file", action="read", path=path, limit=100_000)
+    use(desk, "links", url=f"/web/2020/{url}")
+    use(desk, "links", url=url)
+    assert "/2020/199" in use(desk, "file", action="read", path=f"links/{cite_key(url)}-2020.txt", limit=100_000)
     unread = Desk(Router(Dated(), workspace, NoShell()), workspace, Budget(), Prices(), count_tokens, readable=False)
     assert use(unread, "links", url=url).endswith(" characters]")
 

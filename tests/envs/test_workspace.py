@@ -44,17 +44,36 @@ def test_an_edit_of_the_agent_is_never_overwritten(edit: str) -> None:
 
 def test_no_file_is_promised_that_is_not_kept() -> None:
     workspace = Workspace(total_bytes=100, max_files=2)
-    assert workspace.lay_aside("a", lambda: "x", 60) == "a"
-    assert workspace.lay_aside("b", lambda: "x", 60) is None
-    assert workspace.lay_aside("b", lambda: "x", 40) == "b"
-    assert workspace.lay_aside("c", lambda: "x", 1) is None
-    assert workspace.lay_aside("b", lambda: "x", 40) == "b"
-    assert workspace.files == {"a": b"x", "b": b"x"}
+    assert workspace.lay_aside("a", lambda: "x" * 60, 60) == "a"
+    assert workspace.lay_aside("b", lambda: "y" * 60, 60) is None
+    assert workspace.lay_aside("b", lambda: "y" * 40, 40) == "b"
+    assert workspace.lay_aside("c", lambda: "z", 1) is None
+    assert workspace.lay_aside("b", lambda: "z" * 40, 40) == "b"
+    assert workspace.files == {"a": b"x" * 60, "b": b"z" * 40}
     full = Workspace()
     do(full, "write", "pages", "a file")
     assert full.lay_aside("pages/a.md", lambda: "x", 4) is None
     do(full, "write", "links/a.txt/b", "x")
     assert full.lay_aside("links/a.txt", lambda: "x", 4) is None
+
+
+def test_a_text_is_kept_whole_or_not_at_all() -> None:
+    workspace = Workspace(file_bytes=10)
+    assert workspace.lay_aside("a", lambda: "x" * 11, 44) is None
+    assert workspace.lay_aside("a", lambda: "x" * 10, 40) == "a"
+    assert workspace.lay_aside("a", lambda: "x" * 11, 44) is None
+    assert workspace.files == {"a": b"x" * 10}
+
+
+@pytest.mark.parametrize("looked", [False, True])
+def test_what_is_kept_does_not_depend_on_when_the_workspace_was_used(looked: bool) -> None:
+    workspace = Workspace(total_bytes=100)
+    assert workspace.lay_aside("a", lambda: "x" * 25, 100) == "a"
+    if looked:
+        assert workspace.files
+    assert workspace.lay_aside("b", lambda: "y" * 25, 100) == "b"
+    assert workspace.lay_aside("c", lambda: "z" * 51, 204) is None
+    assert workspace.files == {"a": b"x" * 25, "b": b"y" * 25}
 
 
 def test_nothing_is_both_a_file_and_a_folder() -> None:

@@ -42,6 +42,8 @@ def parts(report: str, pages: Mapping[str, str] = PAGES, **settings: Any) -> dic
         (f"{FALSE} {A}.", 0, 1, 1, 0, 0.5),
         (f"{LIT} \\cite{{web_00000000}}.", 0, 0, 1, 1, 0),
         (f"[{LIT}]({LIGHT}). [{DUG}](https://gone.example/).", 0.5, 0.5, 0.5, 0.5, 0.5),
+        (f"[The lighthouse [of Skerry] was lit for the first time in 1899]({LIGHT}).", 0, 1, 1, 0, 0.5),
+        (f'[{LIT} {A}]({LIGHT} "The log").', 1, 1, 0, 0, 1),
         (f"{LIT}. {DUG}.", 0, 0, 0, 0, 0),
         (f"# {LIT} {A}\nWhen was the lighthouse lit {A}?", None, None, None, None, 0),
         ("", None, None, None, None, 0),

@@ -42,6 +42,8 @@ def opened(folder: Path, *asked: tuple[str, str | None], outcome: str = "Page") 
         (None, "The light was lit in 1899.", NEW),
         ("2020", "The light was lit in 1899.", OLD),
         (None, OLD, OLD),  # a stale capture is old, and no lie
+        ("2020", f"{OLD}\n\n{NEW}", f"{OLD}\n\n{NEW}"),  # both captures, as both were opened
+        (None, f"{OLD}\n\nThe light was lit in 1899.", f"{OLD}\n\n{NEW}"),
     ],
 )
 def test_the_true_text_is_that_of_the_capture(folder: Path, at: str | None, delivered: str, true: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from murk.envs.records import Trajectory
 from murk.rewards.judges.numbers import numbers
-from murk.rewards.judges.report import MOST_CHARS
+from murk.rewards.judges.report import MOST_CHARS, content
 from murk.rewards.judges.rule import judge
 
 URL = "https://atlas.example/germany"
@@ -163,3 +163,12 @@ def test_a_hostile_report_takes_no_longer_than_its_length(unit: str) -> None:
         assert verdict(check, report) in ("met", "unmet")
     assert time.process_time() - started < 2.0
     assert verdict({"kind": "alias", "values": ["zebra"]}, f"zebra {report}") == "unmet", "too long to be a report"
+
+
+def test_citations_of_any_form_say_nothing() -> None:
+    for cited in (
+        "[x](https://e.org/a_(b)_1899)",
+        '[x](https://e.org "lit in 1899")',
+        "\\cite{" + "web_18991899, " * 9 + "}",
+    ):
+        assert "1899" not in content(f"It was lit in 1874 {cited}.")
