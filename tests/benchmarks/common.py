@@ -161,7 +161,14 @@ def without_common(snapshot: Snapshot, query: str) -> str:
 def interleaved(
     calls: Mapping[str, Callable[[int], object]], count: int, rounds: int = 5, before: Callable[[], object] = gc.collect
 ) -> dict[str, NDArray[np.float64]]:
-    """Microseconds of `call(i)` for i in 0 to count - 1: of each i the median of all rounds.
+    """Microseconds of `call(i)` for i in 0 to count - 1: of each i the median of all rounds (`in_rounds`)."""
+    return {name: np.median(rows, axis=0) for name, rows in in_rounds(calls, count, rounds, before).items()}
+
+
+def in_rounds(
+    calls: Mapping[str, Callable[[int], object]], count: int, rounds: int = 5, before: Callable[[], object] = gc.collect
+) -> dict[str, NDArray[np.float64]]:
+    """Microseconds of `call(i)`, shape (rounds, count), for i in 0 to count - 1.
 
     In a round all take turns, block by block, so that noise from outside hits all alike. A first round is not counted;
     `before` runs in front of each.
@@ -178,7 +185,7 @@ def interleaved(
                     call(i)
                     times[name][turn, i] = time.perf_counter_ns() - began
     gc.unfreeze()
-    return {name: np.median(rows[1:], axis=0) / 1000 for name, rows in times.items()}
+    return {name: rows[1:] / 1000 for name, rows in times.items()}
 
 
 def p50_p99(times: NDArray[np.float64], digits: int = 0) -> list[str]:
