@@ -85,7 +85,8 @@ def _train(torch: Any, model: Any, tokenizer: Any, asked: list[Any]) -> None:
     reply = tokenizer(REPLY + "<|im_end|>", add_special_tokens=False)["input_ids"]
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
     model.train()
-    for step in range(120):
+    losses: list[float] = []
+    for step in range(600):
         text = tokenizer.apply_chat_template(asked[step % len(asked)], tokenize=False, add_generation_prompt=True)
         prompt = tokenizer(text, add_special_tokens=False)["input_ids"]
         ids = torch.tensor([prompt + reply])
@@ -94,9 +95,10 @@ def _train(torch: Any, model: Any, tokenizer: Any, asked: list[Any]) -> None:
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-        if step > len(asked) * 3 and loss.item() < 0.005:
+        losses = [*losses[1 - len(asked) :], loss.item()]  # of each prompt the last
+        if step > len(asked) * 3 and max(losses) < 0.002:
             break
-    assert loss.item() < 0.1
+    assert max(losses) < 0.01
     model.eval()
 
 
