@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from murk.envs.arguments import canonical_text, values_of
 from murk.envs.dialects import hermes, openai, react, step
-from murk.envs.dialects.calls import FIRST_ID, MAX_ID, Wanted, answer_of, calls_of, clean
+from murk.envs.dialects.calls import MAX_ID, answer_of, calls_of, clean
 from murk.envs.dialects.draft import MAX_CALLS, Form, RawCall
+from murk.envs.dialects.reading import Reading, Wanted
 from murk.envs.errors import UnknownName
 from murk.envs.utf8 import encodable
 
@@ -81,15 +82,6 @@ class Turn:
     problems: tuple[str, ...] = ()
 
 
-class Reading(NamedTuple):
-    """A turn as far as the environment needs it: as `Turn`, but calls are not written down, and thoughts in pieces."""
-
-    calls: list[Wanted]
-    answer: str | None
-    problems: tuple[str, ...]
-    thoughts: list[str]
-
-
 def parse(text: str, dialect: str, tools: Sequence[str]) -> Turn:
     """Reads a turn; any text gives one.
 
@@ -116,11 +108,7 @@ def read(text: str, dialect: str, tools: Sequence[str]) -> Reading:
     if len(text) > MAX_ACTION:
         problem = f"The turn has {len(text)} characters and was not read; at most {MAX_ACTION} are."
         return Reading([], None, (problem,), [])
-    usual = form.usual(text)
-    if usual is not None and usual.name in tools:
-        thoughts = [] if usual.thought is None else [usual.thought]
-        return Reading([Wanted(usual.name, usual.arguments, FIRST_ID)], None, (), thoughts)
-    return _read_closely(text, form, tools)
+    return form.usual(text, tools) or _read_closely(text, form, tools)
 
 
 def render_turn(turn: Turn, dialect: str) -> str:

@@ -146,13 +146,14 @@ class Desk:
         self._attempts: dict[str, int] = {}
         self._tool, self._step = "", 0
         self._calls = self._tokens_in = self._tokens_out = 0
-        self._microseconds, self._money = 0, 0.0
+        self._microseconds = 0
 
     @property
     def spent(self) -> Spending:
         """What has been spent so far."""
-        seconds = self._microseconds / 1_000_000
-        return Spending(self._calls, self._tokens_in, self._tokens_out, seconds, self._money)
+        prices, read, written = self.prices, self._tokens_in, self._tokens_out
+        money = self._calls * prices.per_call + (read * prices.per_million_in + written * prices.per_million_out) / 1e6
+        return Spending(self._calls, read, written, self._microseconds / 1_000_000, money)
 
     def settle(self) -> None:
         """A step is over and recorded: its exchanges are let go."""
@@ -163,7 +164,6 @@ class Desk:
         """A tool call begins: it is charged."""
         self._tool, self._step = tool, step
         self._calls += 1
-        self._money += self.prices.per_call
 
     def ask(self, request: Request) -> Response:
         """Makes one exchange."""
@@ -194,14 +194,12 @@ class Desk:
         """The agent reads a text, of `size` bytes if known: it is charged for its tokens, which are returned."""
         tokens = self._count(text, size)
         self._tokens_in += tokens
-        self._money += tokens * self.prices.per_million_in / 1e6
         return tokens
 
     def write(self, text: str) -> int:
         """The agent writes a text: it is charged for its tokens, which are returned, and their time."""
         tokens = self._count(text)
         self._tokens_out += tokens
-        self._money += tokens * self.prices.per_million_out / 1e6
         self.wait(tokens * self.prices.seconds_per_token)
         return tokens
 

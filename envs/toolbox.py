@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from murk.envs.arguments import Fit, canonical_text, values_of
 from murk.envs.desk import Desk
-from murk.envs.dialects.calls import Wanted
+from murk.envs.dialects.reading import Wanted
 from murk.envs.faults.interface import Drift
 from murk.envs.tools import Offer, Tool, check_arguments, described
 from murk.envs.tools.file import FileTool

@@ -1,31 +1,17 @@
 """What of a draft counts: the calls that can run, the answer if there is one, and what is wrong with the rest."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from murk.envs.dialects.draft import MAX_CALLS, Draft, Form, RawCall
 from murk.envs.dialects.loose_json import read_json, shorten
+from murk.envs.dialects.reading import Wanted
 from murk.envs.errors import UnknownName
 from murk.envs.utf8 import encodable
 
 MAX_ID = 128
 
 _FREE_IDS = [f"call_{n}" for n in range(1, MAX_CALLS + 1)]
-FIRST_ID = _FREE_IDS[0]
-
-
-class Wanted(NamedTuple):
-    """A call before it is written down.
-
-    Attributes:
-        name: The tool, which exists.
-        arguments: As the agent gave them; `canonical_text` of them is what a `ToolCall` has.
-        id: As a `ToolCall` has it.
-    """
-
-    name: str
-    arguments: dict[str, Any]
-    id: str
 
 
 def answer_of(draft: Draft, form: Form, problems: list[str]) -> str | None:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from murk.envs.dialects.reading import Reading
+
 MAX_CALLS = 16
 
 
@@ -19,20 +21,6 @@ class RawCall(NamedTuple):
     name: Any
     arguments: Any
     id: Any = None
-
-
-class Usual(NamedTuple):
-    """A turn of at most a thought and one call, as most are.
-
-    Attributes:
-        thought: As it stands there; None without one.
-        name: Of the tool; may be anything that JSON can hold.
-        arguments: Of the call.
-    """
-
-    thought: str | None
-    name: Any
-    arguments: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -78,7 +66,7 @@ class Form(Protocol):
     def EMPTY(self) -> str:
         """The problem of a turn with neither call nor answer."""
 
-    def usual(self, text: str) -> Usual | None:
+    def usual(self, text: str, tools: Sequence[str]) -> Reading | None:
         """Reads a turn of at most a thought and one call with no doubt in it, at the least cost; None for others."""
 
     def read(self, text: str) -> Draft:

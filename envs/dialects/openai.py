@@ -29,7 +29,7 @@ _MESSAGE_KEYS = {"role", "content", "tool_calls", "reasoning_content"}
 _CALL = 'a call is {"id": "...", "type": "function", "function": {"name": "<tool>", "arguments": "<JSON object>"}}'
 
 
-def usual(text: str) -> None:
+def usual(text: str, tools: Sequence[str]) -> None:
     """Knows no such turns."""
 
 

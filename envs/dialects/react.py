@@ -33,7 +33,7 @@ def unquote(text: str) -> str:
     return _QUOTED.sub(r"\1", text)
 
 
-def usual(text: str) -> None:
+def usual(text: str, tools: Sequence[str]) -> None:
     """Knows no such turns."""
 
 

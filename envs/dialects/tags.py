@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import orjson
 
-from murk.envs.dialects.draft import MAX_CALLS, RawCall, Usual
+from murk.envs.dialects.draft import MAX_CALLS, RawCall
 from murk.envs.dialects.loose_json import json_end, read_json, shorten, skip_space
+from murk.envs.dialects.reading import Reading, Wanted
 
 _ALLOWED = 'a call is {"name": "<tool>", "arguments": {...}}'
 _CALL_KEYS = {"name", "arguments", "id"}
@@ -48,7 +49,7 @@ class Tags:
         """Takes `quote` back."""
         return self._quoted.sub("<", text) if "<\\" in text else text
 
-    def usual(self, text: str) -> Usual | None:
+    def usual(self, text: str, tools: Sequence[str]) -> Reading | None:
         """A turn of at most a thought and one call, in which nothing is in doubt; None for all others.
 
         Plain searches in text take half the time of one regular expression here, as the step's other work has pushed
@@ -58,12 +59,14 @@ class Tags:
         body, closed, tail = rest.partition(self._closes)
         if not closed or "<" in body or "\\" in body or (tail and not tail.isspace()):
             return None
-        thought, head = None, head.strip()
+        thoughts, head = [], head.strip()
         if head:
             thought = head[len("<think>") : -len("</think>")]
             if "<" in thought or "\\" in thought or head != f"<think>{thought}</think>":
                 return None
-        return _usual(thought, body)
+            thoughts.append(thought)
+        call = _usual_call(body, tools)
+        return None if call is None else Reading([call], None, (), thoughts)
 
     def blocks(self, text: str) -> Iterator[tuple[str, str]]:
         """Splits text into (tag, body), with tag "" for the text between; the first tag to open decides."""
@@ -110,19 +113,22 @@ class Tags:
         return len(text), len(text)
 
 
-def _usual(thought: str | None, body: str) -> Usual | None:
+def _usual_call(body: str, tools: Sequence[str]) -> Wanted | None:
     """A call whose JSON every reader takes for the same: no escapes, and no numbers but whole ones of 64 bits."""
     try:
         call = orjson.loads(body)
     except ValueError:
         return None
-    if type(call) is not dict or call.keys() != _USUAL_KEYS or type(call["arguments"]) is not dict:
+    if type(call) is not dict or call.keys() != _USUAL_KEYS:
         return None
-    for value in call["arguments"].values():
+    name, arguments = call["name"], call["arguments"]
+    if type(arguments) is not dict or name not in tools:
+        return None
+    for value in arguments.values():
         kind = type(value)
         if kind not in _CERTAIN and not (kind is list and set(map(type, value)) <= _CERTAIN):
             return None
-    return Usual(thought, call["name"], call["arguments"])
+    return Wanted(name, arguments, "call_1")
 
 
 def write_call(call: RawCall) -> str:

@@ -95,25 +95,21 @@ class BatchWebSurfer:
         return _json(blocks)
 
     def _rows(self, hits: Sequence[Hit]) -> list[dict[str, Any]]:
-        limit = self.content
-        rows: list[dict[str, Any]] = [
-            {
+        rows, limit = [], self.content
+        for hit in hits:
+            row: dict[str, Any] = {
                 "title": hit.title,
                 "url": hit.url,
                 "cite": cite_key(hit.url),
                 "snippet": hit.snippet,
-                "content": hit.content[:limit],
             }
-            for hit in hits
-        ]
-        if any(hit.date or hit.page is not None or not (limit and hit.content) for hit in hits):
-            for row, hit in zip(rows, hits, strict=True):
-                if not row["content"]:
-                    del row["content"]
-                if hit.date:
-                    row["date"] = hit.date
-                if hit.page is not None:
-                    row["page"] = hit.page
+            if content := hit.content[:limit]:
+                row["content"] = content
+            if hit.date:
+                row["date"] = hit.date
+            if hit.page is not None:
+                row["page"] = hit.page
+            rows.append(row)
         return rows
 
     def _open(self, urls: Sequence[str], at: str | None, desk: Desk) -> str:

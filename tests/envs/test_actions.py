@@ -85,11 +85,11 @@ def test_the_quick_reading_of_a_turn_is_the_close_one(dialect: str, tag: str, na
     for head, value, tail in itertools.product(HEADS, GIVEN, ["", "\n ", " x", ', "id": "7"']):
         more, after = (tail, "") if "id" in tail else ("", tail)
         text = f'{head}<{tag}>{{"name": {name}, "arguments": {{"a": {value}}}{more}}}</{tag}>{after}'
-        quick += form.usual(text) is not None
+        quick += form.usual(text, TOOLS) is not None
         one, other = read(text, dialect, TOOLS), _read_closely(text, form, TOOLS)
         assert repr(one[:3]) == repr(other[:3])  # 1 is not 1.0
         assert "".join(one.thoughts).strip() == "".join(other.thoughts).strip()
-    assert quick > 20
+    assert quick > 20 if name == '"find"' else quick == 0
 
 
 LIKE_CALLS = [

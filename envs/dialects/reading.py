@@ -1,0 +1,26 @@
+"""What the environment needs to know of a turn."""
+
+from typing import Any, NamedTuple
+
+
+class Wanted(NamedTuple):
+    """A call before it is written down.
+
+    Attributes:
+        name: The tool, which exists.
+        arguments: As the agent gave them; `canonical_text` of them is what a `ToolCall` has.
+        id: As a `ToolCall` has it.
+    """
+
+    name: str
+    arguments: dict[str, Any]
+    id: str
+
+
+class Reading(NamedTuple):
+    """A turn as far as the environment needs it: as `Turn`, but calls are not written down, and thoughts in pieces."""
+
+    calls: list[Wanted]
+    answer: str | None
+    problems: tuple[str, ...]
+    thoughts: list[str]
