@@ -15,10 +15,10 @@ _KEYS = re.compile(r"[^\s,;]+")
 _KEY = re.compile(r"web_[0-9a-f]{8}")
 # What follows the label of a link: an address with pairs of parentheses within, and a title.
 _TARGET = re.compile(
-    r"\]\(\s?(?:<((?:https?://|/web/\d)[^\s<>]*+)>"
-    r"|((?:https?://|/web/\d)(?:[^\s<>()]++|\((?:[^\s<>()]++|\([^\s<>()]*+\))*+\))*+))"
+    r"\]\(\s?(?:<((?:(?i:https?)://|/web/\d)[^\s<>]*+)>"
+    r"|((?:(?i:https?)://|/web/\d)(?:[^\s<>()]++|\((?:[^\s<>()]++|\([^\s<>()]*+\))*+\))*+))"
     r"""(?:\s(?:"[^"\n]{0,300}"|'[^'\n]{0,300}'))?\s?\)"""
-    r"|\]\(((?:https?://|/web/\d)[^\s<>()]*+\([^\s<>()]*+)\)"  # one that its author did not close
+    r"|\]\(((?:(?i:https?)://|/web/\d)[^\s<>()]*+\([^\s<>()]*+)\)"  # one that its author did not close
 )
 _LABEL = 500  # characters
 MAX_CITATIONS = 2_000

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, cast
 
 from murk.envs.actions import system_prompt
@@ -56,6 +57,8 @@ class Engine:
         self._opened: dict[str, Any] = {"snapshot": str(plan.snapshot)}
         intensities = list(dict.fromkeys(episode.intensity for episode in plan.episodes)) or [0.0]
         env = self._environment(intensities[0])
+        if env.sandbox:
+            env.sandbox.check_hidden([Path(plan.config["tasks"]["path"]), Path(plan.config["out"])])
         self._opened = {"snapshot": env.web, "authority": True, "rerank": None}  # opened once, with its own settings
         others = {intensity: [self._environment(intensity)] for intensity in intensities[1:]}
         self._free: dict[float, list[DeepResearchEnv]] = {intensities[0]: [env]} | others

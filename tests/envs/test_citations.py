@@ -26,6 +26,7 @@ A, B = cite_key(FOO), cite_key(OTHER)
         (f"[a [b] c]({OTHER})", [OTHER]),
         (f"([x]({OTHER}))", [OTHER]),
         (f"[x](/web/20210301/{OTHER}) and [y](https://web.archive.org/web/2019/{OTHER})", [OTHER, OTHER]),
+        ("[x](HTTPS://Vale.example/lighthouse.html) and [y](<Http://vale.example/lighthouse.html>)", [OTHER, OTHER]),
         (f"\\cite{{{A},{B}}} and \\cite{{{B}; {A.upper()}}}", [FOO, OTHER, OTHER, FOO]),
         (f"\\cite{{ {A} }}", [FOO]),
         ("\\cite{web_123} \\cite{foo} \\cite{} \\cite{web_ffffffff}", [None, None, None, None]),
