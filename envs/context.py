@@ -130,30 +130,27 @@ class Trimming:
         tokens = before.tokens + (sum(message.counted(count) for message in new) if added is None else added)
         if tokens <= self.upper:
             return View((*before.messages, *new), before.struck, before.dropped, tokens)
-        struck, dropped = set(before.struck), set(before.dropped)
-        little = count(STRUCK)
-        sizes = [little if i in struck else message.counted(count) for i, message in enumerate(history)]
-        total = sum(size for i, size in enumerate(sizes) if i not in dropped)
-        last = len(history) - 2  # the newest turn and its result stay
-        for i in range(1, last):
+        return self._cut([*before.messages, *new], before, count)
+
+    def _cut(self, messages: list[Message], before: View, count: Callable[[str], int]) -> View:
+        """Cuts what is seen so far; what was cut before lies at its beginning, so only what is left is looked at."""
+        sizes = [message.counted(count) for message in messages]
+        total, little, last = sum(sizes), count(STRUCK), len(messages) - 2  # the newest turn and its result stay
+        gone, struck = len(before.dropped), list(before.struck)
+        for i in range(struck[-1] - gone + 1 if struck else 1, last):
             if total <= self.lower:
                 break
-            if history[i].role == "tool" and i not in struck and i not in dropped and sizes[i] > little:
-                struck.add(i)
+            if messages[i].role == "tool" and sizes[i] > little:
                 total -= sizes[i] - little
-                sizes[i] = little
-        for i in range(1, last):
-            if total <= self.lower and history[i].role == "assistant":
-                break
-            if i not in dropped:
-                dropped.add(i)
-                total -= sizes[i]
-        shown = tuple(
-            Message(message.role, STRUCK, little) if i in struck else message
-            for i, message in enumerate(history)
-            if i not in dropped
-        )
-        return View(shown, tuple(sorted(struck - dropped)), tuple(sorted(dropped)), total)
+                messages[i], sizes[i] = Message("tool", STRUCK, little), little
+                struck.append(i + gone)
+        first = 1
+        while first < last and (total > self.lower or messages[first].role != "assistant"):
+            total -= sizes[first]
+            first += 1
+        dropped = (*before.dropped, *range(1 + gone, first + gone))
+        left = tuple(i for i in struck if i >= first + gone)
+        return View((messages[0], *messages[first:]), left, dropped, total)
 
 
 class History:
