@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+FIRST_ID = "call_1"  # of a turn's first call, where the agent gave none
+
 
 class Wanted(NamedTuple):
     """A call before it is written down.

@@ -8,7 +8,7 @@ import orjson
 
 from murk.envs.dialects.draft import MAX_CALLS, RawCall
 from murk.envs.dialects.loose_json import json_end, read_json, shorten, skip_space
-from murk.envs.dialects.reading import Reading, Wanted
+from murk.envs.dialects.reading import FIRST_ID, Reading, Wanted
 
 _ALLOWED = 'a call is {"name": "<tool>", "arguments": {...}}'
 _CALL_KEYS = {"name", "arguments", "id"}
@@ -128,7 +128,7 @@ def _usual_call(body: str, tools: Sequence[str]) -> Wanted | None:
         kind = type(value)
         if kind not in _CERTAIN and not (kind is list and set(map(type, value)) <= _CERTAIN):
             return None
-    return Wanted(name, arguments, "call_1")
+    return Wanted(name, arguments, FIRST_ID)
 
 
 def write_call(call: RawCall) -> str:
