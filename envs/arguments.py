@@ -44,7 +44,7 @@ class Fit:
         self._required = tuple(schema.get("required", ()))
         self._defaults = {name: rule["default"] for name, rule in known.items() if "default" in rule}
 
-    def __call__(self, arguments: dict[str, Any]) -> dict[str, Any] | None:
+    def fitted(self, arguments: dict[str, Any]) -> dict[str, Any] | None:
         """What `check_arguments` makes of the arguments once they are canonical; None where that is for it to say.
 
         Texts beyond ASCII are for it, too: they may hold lone surrogates.

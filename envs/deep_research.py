@@ -214,16 +214,17 @@ class DeepResearchEnv(gymnasium.Env[str, str]):
             observation, size = encodable(said.text[:MAX_OBSERVATION])
             said = actions.Rendered(observation, size, observation)
         read = self.desk.read(said.text, said.size)
-        said_and_seen = Message("assistant", action, written), Message("tool", said.compact, read)
-        self._past.add(*said_and_seen, written + read)
+        taken, seen = Message("assistant", action, written), Message("tool", said.compact, read)
+        self._past.add(taken, seen, written + read)
         if self.render_mode == "human":
-            show(said_and_seen)
+            show((taken, seen))
         spent = self.desk.spent
         spent_up = self.desk.limited and self.desk.budget.exceeded(spent) is not None
         truncated = not terminated and (self.step_number >= self.max_steps or spent_up)
         self._ended = terminated or truncated
         status = "answered" if terminated else "truncated" if truncated else "running"
-        labels += ["report"] * terminated
+        if terminated:
+            labels.append("report")
         for label in labels:
             self._labels[label] += 1
         return said.text, 0.0, terminated, truncated, self._info(spent, labels, len(turn.problems), status)

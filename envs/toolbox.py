@@ -19,7 +19,7 @@ class _Ready(NamedTuple):
 
     tool: Tool
     schema: Mapping[str, Any]
-    fit: Fit
+    fit: Callable[[dict[str, Any]], dict[str, Any] | None]
     run: Callable[[dict[str, Any], Desk], str | bytes]
     capability: Callable[[Mapping[str, Any]], str]
 
@@ -84,4 +84,4 @@ def without_patching(offers: Mapping[str, Offer]) -> dict[str, Offer]:
 
 def _ready(tool: Tool) -> _Ready:
     schema = tool.parameters
-    return _Ready(tool, schema, Fit(schema), getattr(tool, "run_utf8", tool.run), tool.capability)
+    return _Ready(tool, schema, Fit(schema).fitted, getattr(tool, "run_utf8", tool.run), tool.capability)

@@ -20,7 +20,7 @@ VALUES = TEXTS | NUMBERS | st.none() | st.lists(TEXTS | st.integers(), max_size=
 def test_what_fits_is_what_checking_gives(tool: str, arguments: dict[str, Any]) -> None:
     known = {name: value for name, value in arguments.items() if name in SCHEMAS[tool]["properties"]}
     for some in (arguments, known):
-        fitted = Fit(SCHEMAS[tool])(some)
+        fitted = Fit(SCHEMAS[tool]).fitted(some)
         checked, problem = check_arguments(values_of(canonical_text(some)), SCHEMAS[tool])
         if fitted is not None:
             assert problem is None
@@ -37,7 +37,7 @@ def test_what_fits_is_what_checking_gives(tool: str, arguments: dict[str, Any]) 
     ],
 )
 def test_usual_arguments_fit_at_once(tool: str, arguments: dict[str, Any]) -> None:
-    assert (Fit(SCHEMAS[tool])(arguments), None) == check_arguments(arguments, SCHEMAS[tool])
+    assert (Fit(SCHEMAS[tool]).fitted(arguments), None) == check_arguments(arguments, SCHEMAS[tool])
 
 
 @pytest.mark.parametrize("rule", [{"type": ["string", "null"]}, {}, {"type": "integer", "minimum": 0.5, "maximum": 2}])
