@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from murk.envs.arguments import canonical_text, values_of
 from murk.envs.dialects import hermes, openai, react, step
@@ -93,9 +93,9 @@ def parse(text: str, dialect: str, tools: Sequence[str]) -> Turn:
     Raises:
         UnknownName: there is no such dialect.
     """
-    wanted, answer, problems, thoughts = read(text, dialect, tools)
-    calls = tuple([ToolCall(call.name, canonical_text(call.arguments), call.id) for call in wanted])
-    return Turn(clean("\n".join(filter(None, map(str.strip, thoughts)))), calls, answer, problems)
+    turn = read(text, dialect, tools)
+    calls = tuple([ToolCall(call.name, canonical_text(call.arguments), call.id) for call in turn.calls])
+    return Turn(clean("\n".join(filter(None, map(str.strip, turn.thoughts)))), calls, turn.answer, turn.problems)
 
 
 def read(text: str, dialect: str, tools: Sequence[str]) -> Reading:
@@ -141,7 +141,8 @@ def render_results(results: Sequence[tuple[ToolCall, str]], notices: Sequence[st
     return render_sized(results, notices, dialect).text
 
 
-class Rendered(NamedTuple):
+@dataclass(slots=True)
+class Rendered:
     """Results as an agent reads them.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from murk.envs.errors import UnknownName, UsageError
 
@@ -70,7 +70,8 @@ class Prices:
         return cls(**(settings or {}))
 
 
-class Spending(NamedTuple):
+@dataclass(slots=True)
+class Spending:
     """What has been spent: tool calls, tokens read and written, simulated seconds, money."""
 
     calls: int = 0

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 from murk.envs.budget import Budget, Counter, Prices, Spending
 from murk.envs.delivered import Delivered, Held
@@ -26,7 +25,8 @@ _NO_DATE = re.compile(r"[^0-9TZ-]")
 FOREVER = 1e12  # seconds: as long as anything may take
 
 
-class Exchange(NamedTuple):
+@dataclass(slots=True)
+class Exchange:
     """One request that a tool made of the world, where it stood, and the response delivered."""
 
     request: Request

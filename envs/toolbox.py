@@ -1,8 +1,8 @@
 """The tools of an environment, ready to be called: arguments checked, behind whatever faults do to their interface."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 from murk.envs.arguments import Fit, canonical_text, values_of
 from murk.envs.desk import Desk
@@ -14,7 +14,8 @@ from murk.envs.tools.find import FindTool
 from murk.envs.tools.shell import ShellTool
 
 
-class _Ready(NamedTuple):
+@dataclass(slots=True)
+class _Ready:
     """A tool with what would cost time to look up at each call."""
 
     tool: Tool

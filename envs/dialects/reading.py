@@ -1,11 +1,13 @@
 """What the environment needs to know of a turn."""
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 FIRST_ID = "call_1"  # of a turn's first call, where the agent gave none
 
 
-class Wanted(NamedTuple):
+@dataclass(slots=True)
+class Wanted:
     """A call before it is written down.
 
     Attributes:
@@ -19,7 +21,8 @@ class Wanted(NamedTuple):
     id: str
 
 
-class Reading(NamedTuple):
+@dataclass(slots=True)
+class Reading:
     """A turn as far as the environment needs it: as `Turn`, but calls are not written down, and thoughts in pieces."""
 
     calls: list[Wanted]

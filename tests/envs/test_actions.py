@@ -3,6 +3,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -87,7 +88,7 @@ def test_the_quick_reading_of_a_turn_is_the_close_one(dialect: str, tag: str, na
         text = f'{head}<{tag}>{{"name": {name}, "arguments": {{"a": {value}}}{more}}}</{tag}>{after}'
         quick += form.usual(text, TOOLS) is not None
         one, other = read(text, dialect, TOOLS), _read_closely(text, form, TOOLS)
-        assert repr(one[:3]) == repr(other[:3])  # 1 is not 1.0
+        assert repr(replace(one, thoughts=[])) == repr(replace(other, thoughts=[]))  # 1 is not 1.0
         assert "".join(one.thoughts).strip() == "".join(other.thoughts).strip()
     assert quick > 20 if name == '"find"' else quick == 0
 
