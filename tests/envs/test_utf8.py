@@ -43,7 +43,7 @@ def test_the_size_of_what_is_rendered_is_known_without_another_look(dialect: str
     known = [
         (call, text.encode() if encoded else text) for (call, text), (_, _, encoded) in zip(plain, results, strict=True)
     ]
-    text, size, _ = render_sized(known, notices, dialect)
-    assert type(text) is str
-    assert text == render_results(plain, notices, dialect)
-    assert size == len(text.encode())
+    said = render_sized(known, notices, dialect)
+    assert type(said.text) is str
+    assert said.text == render_results(plain, notices, dialect)
+    assert said.size == len(said.text.encode())
