@@ -8,7 +8,7 @@ pragmas.
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,30 @@ class SafeDisk(diskcache.Disk):  # type: ignore[misc]
         return UsageError(f"the cache {self._directory} holds {what}, which murk never writes: delete that folder.")
 
 
+class _Closing:
+    """Closes a connection when it is let go itself, as the values of a thread are at the thread's end."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        with suppress(sqlite3.ProgrammingError):  # another thread may not close it: it goes as it would have
+            self.connection.close()
+
+
+class _Cache(diskcache.Cache):  # type: ignore[misc]
+    """Closes each thread's connection with the thread; diskcache leaves that to the garbage collector, of which Python
+    3.13 warns."""
+
+    @property
+    def _con(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection = super()._con
+        last = getattr(self._local, "closing", None)
+        if last is None or last.connection is not connection:
+            self._local.closing = _Closing(connection)
+        return connection
+
+
 def open_cache(folder: Path) -> diskcache.Cache:
     """Opens a cache folder, made if it is missing. Nothing is evicted; keys are to be `str`.
 
@@ -89,7 +113,7 @@ def open_cache(folder: Path) -> diskcache.Cache:
     try:
         if (folder / "cache.db").exists():
             _inspect(folder.absolute() / "cache.db")
-        return diskcache.Cache(path, disk=SafeDisk, **_SETTINGS)
+        return _Cache(path, disk=SafeDisk, **_SETTINGS)
     except (sqlite3.Error, diskcache.Timeout, OSError) as error:
         raise UsageError(f"cannot use {path} as a cache: {error}.") from error
 

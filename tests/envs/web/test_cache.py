@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import diskcache
@@ -210,3 +211,14 @@ def test_the_disk_makes_no_file_names(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no files"):
         disk.filename()
     disk.remove("x")
+
+
+def test_a_thread_closes_its_connection_when_it_ends(tmp_path: Path) -> None:
+    cache, held = open_cache(tmp_path / "cache"), list[sqlite3.Connection]()
+    thread = Thread(target=lambda: held.append(cache._con))
+    thread.start()
+    thread.join()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        _ = held[0].in_transaction
+    assert not cache._con.in_transaction  # that of this thread is open
+    cache.close()
